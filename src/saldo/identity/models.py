@@ -1,0 +1,104 @@
+"""Who we are and who acts: companies, users and their roles, model versions, day runs and the event log."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Company(models.Model):
+    """Our legal entity: the creditor."""
+
+    code = models.CharField(max_length=20, unique=True)
+    name = models.CharField(max_length=200)
+    vat_number = models.CharField(max_length=20, blank=True, default="")
+    country = models.CharField(max_length=2, default="IT")
+    currency = models.CharField(max_length=3, default="EUR")
+    language = models.CharField(max_length=2, default="it")
+
+    class Meta:
+        ordering = ["code"]
+        verbose_name_plural = "companies"
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+class User(AbstractUser):
+    """A person who logs in."""
+
+    language = models.CharField(max_length=2, default="it", choices=[("it", "Italiano"), ("en", "English")])
+    theme = models.CharField(max_length=6, default="auto", choices=[(t, t) for t in ("auto", "light", "dark")])
+
+
+class Grant(models.Model):
+    """A role of a user in one company (or in every company, when company is null)."""
+
+    class Role(models.TextChoices):
+        ADMINISTRATOR = "administrator"
+        CREDIT_MANAGER = "credit_manager"
+        COLLECTOR = "collector"
+        CASH_SPECIALIST = "cash_specialist"
+        SALES = "sales"
+        CFO = "cfo"
+        CUSTOMER_CARE = "customer_care"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants")
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, null=True, blank=True)
+    role = models.CharField(max_length=20, choices=Role.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "company", "role"], name="grant_once", nulls_distinct=False
+            )
+        ]
+
+
+class ModelVersion(models.Model):
+    """What computed a forecast or a score: the engine, its version and its parameters."""
+
+    engine = models.CharField(max_length=40)
+    version = models.CharField(max_length=40)
+    parameters = models.JSONField(default=dict)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["engine", "version"], name="model_version_once")]
+
+
+class DayRun(models.Model):
+    """One run of the day for one company: what was known, and when that was fixed.
+
+    A rerun of the day uses the stored known_at, so it gives the same day. Taking in later facts makes a
+    new version, which leaves the older ones as they were.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    as_of = models.DateField()
+    version = models.PositiveSmallIntegerField()
+    known_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    code_version = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "as_of", "version"], name="day_run_once")
+        ]
+
+
+class Event(models.Model):
+    """What happened, to whom, who did it. Append-only; read by people, never a source for decisions."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True)
+    kind = models.CharField(max_length=40)
+    subject_kind = models.CharField(max_length=20)
+    subject_id = models.BigIntegerField()
+    effective_date = models.DateField()
+    recorded_at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["subject_kind", "subject_id", "recorded_at"], name="event_subject")]

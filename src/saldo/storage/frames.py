@@ -1,0 +1,93 @@
+"""Frames in and out of PostgreSQL by COPY, on Django's own connection.
+
+The same connection means the same transaction: a flow reads what it has just written, and a test sees its
+own rows. Text is copied as CSV; NULL is the unquoted empty field, an empty string is quoted.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from django.db import connection
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+CHUNK_ROWS = 100_000
+
+
+def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema) -> pl.DataFrame:
+    """The rows of a SELECT as a frame with ``schema``'s columns, in that order and of those types.
+
+    Instants (pl.Datetime) must be selected as text in ISO form by the caller; dates and integers as they are.
+    """
+    with connection.cursor() as cursor:
+        # psycopg binds the parameters on the client: COPY takes none on the server.
+        with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", params) as copy:
+            data = b"".join(bytes(block) for block in copy)
+    if not data:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(
+        io.BytesIO(data),
+        has_header=False,
+        new_columns=list(schema),
+        schema={name: _readable(kind) for name, kind in schema.items()},
+        missing_utf8_is_empty_string=False,
+    ).with_columns(
+        (pl.col(name) == "t").alias(name) for name, kind in schema.items() if kind == pl.Boolean
+    )
+
+
+def _readable(kind: Any) -> Any:
+    """PostgreSQL writes booleans as t and f, which read_csv takes for text."""
+    return pl.String if kind == pl.Boolean else kind
+
+
+def copy_in(table: str, frame: pl.DataFrame) -> int:
+    """Append ``frame`` to ``table`` (columns by name) and return the number of rows.
+
+    Columns ending in ``_mills`` go to the column without the suffix, as exact decimals.
+    """
+    if frame.is_empty():
+        return 0
+    columns = ", ".join(f'"{name.removesuffix("_mills")}"' for name in frame.columns)
+    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)"
+    ready = frame.with_columns(
+        decimal_of_mills(name) for name in frame.columns if name.endswith("_mills")
+    )
+    for start in range(0, ready.height, CHUNK_ROWS):
+        block = ready.slice(start, CHUNK_ROWS).write_csv(None, include_header=False, quote_style="necessary")
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(block.encode())
+    return frame.height
+
+
+def decimal_of_mills(column: str) -> pl.Expr:
+    """A column of mills as exact decimal text: -1234 becomes "-1.234"."""
+    mills = pl.col(column)
+    size = mills.abs()
+    text = pl.concat_str(
+        pl.when(mills < 0).then(pl.lit("-")).otherwise(pl.lit("")),
+        (size // 1000).cast(pl.String),
+        pl.lit("."),
+        (size % 1000).cast(pl.String).str.zfill(3),
+    )
+    return pl.when(mills.is_null()).then(None).otherwise(text).alias(column)
+
+
+def reserve_ids(table: str, count: int) -> pl.Series:
+    """``count`` fresh ids of ``table``, so that rows that refer to each other can be copied in at once."""
+    if count == 0:
+        return pl.Series("id", [], dtype=pl.Int64)
+    frame = copy_out(
+        "SELECT nextval(pg_get_serial_sequence(%(table)s, 'id')) FROM generate_series(1, %(count)s)",
+        {"table": table, "count": count},
+        {"id": pl.Int64},
+    )
+    return frame["id"]
+
+
+def mills(sql: str) -> str:
+    """SQL for an amount column or expression as integer mills."""
+    return f"(({sql}) * 1000)::bigint"

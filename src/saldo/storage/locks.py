@@ -1,0 +1,59 @@
+"""Advisory locks of a company, and the retry of what lost a race."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from django.db import OperationalError, connection, transaction
+
+T = TypeVar("T")
+
+# First key of the advisory locks: "SALD" in ASCII. The second key is the company.
+RECORDING = 0x53414C44
+RETRIED_STATES = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
+ATTEMPTS = 5
+
+
+def hold_recording_lock(company_id: int) -> None:
+    """Share the company's lock until the transaction ends: what is stamped now belongs to this instant."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [RECORDING, company_id])
+
+
+@contextmanager
+def recording_session(company_ids: Sequence[int]) -> Iterator[None]:
+    """Share the locks of several companies over several transactions (an import of many chunks)."""
+    ordered = sorted(company_ids)
+    with connection.cursor() as cursor:
+        for company_id in ordered:
+            cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", [RECORDING, company_id])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            for company_id in ordered:
+                cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [RECORDING, company_id])
+
+
+@contextmanager
+def exclusive_instant(company_id: int) -> Iterator[None]:
+    """Nobody records for the company while this is held: the instant that fixes a day run's known_at."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [RECORDING, company_id])
+        yield
+
+
+def retried(work: Callable[[], T]) -> T:
+    """Run ``work`` (a whole transaction) again when PostgreSQL chose it as the loser of a race."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return work()
+        except OperationalError as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if state not in RETRIED_STATES or attempt == ATTEMPTS - 1 or connection.in_atomic_block:
+                raise
+            time.sleep(0.02 * 2**attempt)
+    raise AssertionError("unreachable")
