@@ -20,9 +20,11 @@ CREATE TRIGGER ledger_item_inserted AFTER INSERT ON ledger_item
 
 -- Both sides of every allocation, as (item, effect on what is used of it).
 CREATE VIEW ledger_allocation_side AS
-    SELECT id AS allocation_id, debit_item_id AS item_id, amount, effective_date FROM ledger_allocation
+    SELECT id AS allocation_id, debit_item_id AS item_id, amount, effective_date, recorded_at
+      FROM ledger_allocation
     UNION ALL
-    SELECT id, credit_item_id, coalesce(credit_amount, amount), effective_date FROM ledger_allocation;
+    SELECT id, credit_item_id, coalesce(credit_amount, amount), effective_date, recorded_at
+      FROM ledger_allocation;
 
 CREATE FUNCTION ledger_allocation_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

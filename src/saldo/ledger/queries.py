@@ -1,0 +1,299 @@
+"""Reading the ledger as of a day, as known at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from django.db import connection
+
+from saldo.analytics.export_diff import KNOWN_SCHEMA
+from saldo.core.context import Context
+from saldo.storage.frames import copy_out
+
+# Kinds whose cause is not known yet: they stand until the true cause arrives.
+PROVISIONAL_KINDS = ("provisional_payment", "closure")
+
+# What was used of each item and which due date was in force, at (as_of, known_at).
+_USED = """
+SELECT item_id, sum(amount) AS used FROM ledger_allocation_side
+ WHERE effective_date <= %(as_of)s AND recorded_at <= %(known_at)s GROUP BY item_id
+"""
+_TERMS = """
+SELECT DISTINCT ON (item_id) item_id, due_date FROM ledger_itemterms
+ WHERE effective_date <= %(as_of)s AND recorded_at <= %(known_at)s
+ ORDER BY item_id, effective_date DESC, recorded_at DESC, id DESC
+"""
+BALANCES = f"""
+SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.installment_no, i.amount,
+       i.currency, i.effective_date, coalesce(t.due_date, i.due_date) AS due_date, i.payment_method,
+       i.amount - sign(i.amount) * coalesce(u.used, 0) AS balance
+  FROM ledger_item i
+  LEFT JOIN ({_USED}) u ON u.item_id = i.id
+  LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
+ WHERE i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
+"""
+
+OPEN_ITEMS_SCHEMA = {
+    "item_id": pl.Int64,
+    "company_id": pl.Int64,
+    "account_id": pl.Int64,
+    "kind": pl.String,
+    "currency": pl.String,
+    "document_date": pl.Date,
+    "due_date": pl.Date,
+    "amount_mills": pl.Int64,
+    "balance_mills": pl.Int64,
+}
+HISTORY_SCHEMA = {
+    "item_id": pl.Int64,
+    "company_id": pl.Int64,
+    "account_id": pl.Int64,
+    "currency": pl.String,
+    "document_date": pl.Date,
+    "due_date": pl.Date,
+    "amount_mills": pl.Int64,
+    "paid_date": pl.Date,
+    "closed_unknown": pl.Boolean,
+}
+BUCKET_COLUMNS = ("current", "days_1_30", "days_31_60", "days_61_90", "days_over_90")
+TOTALS_SCHEMA = {
+    "company_id": pl.Int64,
+    "account_id": pl.Int64,
+    "currency": pl.String,
+    "open_mills": pl.Int64,
+    "credits_mills": pl.Int64,
+    "unapplied_mills": pl.Int64,
+    "overdue_mills": pl.Int64,
+    **{f"{name}_mills": pl.Int64 for name in BUCKET_COLUMNS},
+    "oldest_due_date": pl.Date,
+    "open_items": pl.Int64,
+}
+
+
+def clocks(ctx: Context) -> dict[str, Any]:
+    """The two clocks as SQL parameters; without known_at all that is recorded is known."""
+    return {"as_of": ctx.as_of, "known_at": ctx.known_at or "infinity"}
+
+
+def _companies(ctx: Context, company_ids: Sequence[int] | None) -> list[int] | None:
+    if company_ids is not None:
+        return list(company_ids)
+    return None if ctx.company_id is None else [ctx.company_id]
+
+
+def open_items(ctx: Context, company_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """OPEN_ITEMS_SCHEMA: every item with a balance on the day, debits and credits."""
+    sql = f"""
+    SELECT b.id, b.company_id, b.account_id, b.kind, b.currency, b.effective_date, b.due_date,
+           (b.amount * 1000)::bigint, (b.balance * 1000)::bigint
+      FROM ({BALANCES}) b
+     WHERE b.balance <> 0 AND (%(companies)s::int[] IS NULL OR b.company_id = ANY(%(companies)s::int[]))
+     ORDER BY b.account_id, b.id
+    """
+    params = {**clocks(ctx), "companies": _companies(ctx, company_ids)}
+    return copy_out(sql, params, OPEN_ITEMS_SCHEMA)
+
+
+def totals(ctx: Context, by_account: bool = True, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """TOTALS_SCHEMA: open, credits, overdue and aging per account (or per company) and currency.
+
+    Buckets hold debits only, by due date in force; overdue is what was due before the day.
+    """
+    sql = f"""
+    WITH b AS (
+        SELECT account_id, company_id, kind, currency, amount, due_date, balance,
+               %(as_of)s::date - due_date AS late_days
+          FROM ({BALANCES}) x
+         WHERE balance <> 0
+           AND (%(companies)s::int[] IS NULL OR company_id = ANY(%(companies)s::int[]))
+           AND (%(accounts)s::bigint[] IS NULL OR account_id = ANY(%(accounts)s::bigint[]))
+    ), sums AS (
+        SELECT company_id, {"account_id" if by_account else "NULL::bigint AS account_id"}, currency,
+               coalesce(sum(balance) FILTER (WHERE amount > 0), 0) AS open,
+               coalesce(-sum(balance) FILTER (WHERE amount < 0), 0) AS credits,
+               coalesce(-sum(balance) FILTER (WHERE amount < 0 AND kind = 'payment'), 0) AS unapplied,
+               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days > 0), 0) AS overdue,
+               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days <= 0), 0) AS b0,
+               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days BETWEEN 1 AND 30), 0) AS b1,
+               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days BETWEEN 31 AND 60), 0) AS b2,
+               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days BETWEEN 61 AND 90), 0) AS b3,
+               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days > 90), 0) AS b4,
+               min(due_date) FILTER (WHERE amount > 0) AS oldest,
+               count(*) FILTER (WHERE amount > 0) AS items
+          FROM b GROUP BY 1, 2, 3
+    )
+    SELECT company_id, account_id, currency,
+           {", ".join(f"({name} * 1000)::bigint" for name in ("open", "credits", "unapplied", "overdue"))},
+           {", ".join(f"(b{n} * 1000)::bigint" for n in range(5))}, oldest, items
+      FROM sums ORDER BY 1, 3, 2
+    """
+    params = {**clocks(ctx), "companies": _companies(ctx, None), "accounts": account_ids and list(account_ids)}
+    return copy_out(sql, params, TOTALS_SCHEMA)
+
+
+def payment_history(ctx: Context) -> pl.DataFrame:
+    """HISTORY_SCHEMA: every installment known on the day, with the day it was fully paid (null = still open).
+
+    closed_unknown marks what a vanished row, a credit note or a write-off closed: no evidence of a payment.
+    """
+    sql = f"""
+    WITH debit AS (
+        SELECT i.id, i.company_id, i.account_id, i.currency, i.effective_date, i.amount,
+               coalesce(t.due_date, i.due_date) AS due_date
+          FROM ledger_item i LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
+         WHERE i.kind = 'installment' AND i.amount > 0
+           AND i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
+           AND (%(company_id)s::int IS NULL OR i.company_id = %(company_id)s)
+    ), used AS (
+        SELECT a.debit_item_id AS id, sum(a.amount) AS used, max(a.effective_date) AS last_date,
+               bool_or(c.kind NOT IN ('payment', 'split_vat', 'withholding', 'adjustment')) AS unknown
+          FROM ledger_allocation a JOIN ledger_item c ON c.id = a.credit_item_id
+         WHERE a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s
+           AND (%(company_id)s::int IS NULL OR a.company_id = %(company_id)s)
+         GROUP BY 1
+    )
+    SELECT d.id, d.company_id, d.account_id, d.currency, d.effective_date, d.due_date,
+           (d.amount * 1000)::bigint, CASE WHEN u.used >= d.amount THEN u.last_date END,
+           coalesce(u.unknown AND u.used >= d.amount, false)
+      FROM debit d LEFT JOIN used u ON u.id = d.id
+    """
+    return copy_out(sql, {**clocks(ctx), "company_id": ctx.company_id}, HISTORY_SCHEMA)
+
+
+def known_lines(ctx: Context, company_ids: Sequence[int], source_id: int) -> pl.DataFrame:
+    """Every line of every business document of the companies, as an export is compared with it.
+
+    Balances are as of the context's day. The line's amount includes later adjustments of it.
+    """
+    sql = f"""
+    WITH b AS (
+        SELECT x.* FROM ({BALANCES}) x
+         WHERE x.company_id = ANY(%(companies)s) AND (x.invoice_id IS NOT NULL OR x.payment_id IS NOT NULL)
+    ), provisional AS (
+        SELECT s.item_id, sum(s.amount) AS amount
+          FROM (SELECT a.debit_item_id AS item_id, a.amount FROM ledger_allocation a
+                  JOIN ledger_item c ON c.id = a.credit_item_id AND c.kind = ANY(%(provisional)s)
+                 WHERE a.recorded_at <= %(known_at)s AND a.effective_date <= %(as_of)s
+                   AND a.company_id = ANY(%(companies)s)
+                UNION ALL
+                SELECT a.credit_item_id, coalesce(a.credit_amount, a.amount) FROM ledger_allocation a
+                  JOIN ledger_item d ON d.id = a.debit_item_id AND d.kind = ANY(%(provisional)s)
+                 WHERE a.recorded_at <= %(known_at)s AND a.effective_date <= %(as_of)s
+                   AND a.company_id = ANY(%(companies)s)) s
+         GROUP BY 1
+    ), line AS (
+        SELECT account_id, invoice_id, payment_id, installment_no,
+               min(id) FILTER (WHERE kind <> 'adjustment') AS item_id, min(currency) AS currency,
+               sum(amount) AS amount, sum(balance) AS balance,
+               min(due_date) FILTER (WHERE kind <> 'adjustment') AS due_date
+          FROM b WHERE kind IN ('installment', 'credit_note', 'payment', 'adjustment')
+         GROUP BY 1, 2, 3, 4
+    )
+    SELECT l.account_id, coalesce(v.kind, 'payment'), coalesce(v.number_norm, p.number_norm),
+           coalesce(v.year, p.year), l.installment_no, l.item_id, coalesce(l.invoice_id, l.payment_id),
+           l.currency, (l.amount * 1000)::bigint, (l.balance * 1000)::bigint,
+           (coalesce(k.amount, 0) * 1000)::bigint, l.due_date,
+           coalesce(v.source_id, p.source_id) = %(source)s,
+           coalesce(s.id IS NOT NULL, false)
+      FROM line l
+      LEFT JOIN ledger_invoice v ON v.id = l.invoice_id
+      LEFT JOIN ledger_payment p ON p.id = l.payment_id
+      LEFT JOIN ledger_invoicesighting s ON s.invoice_id = l.invoice_id AND s.source_id = %(source)s
+      LEFT JOIN provisional k ON k.item_id = l.item_id
+     WHERE l.item_id IS NOT NULL
+    """
+    params = {
+        **clocks(ctx),
+        "companies": list(company_ids),
+        "source": source_id,
+        "provisional": list(PROVISIONAL_KINDS),
+    }
+    return copy_out(sql, params, KNOWN_SCHEMA)
+
+
+PROVISIONAL_SCHEMA = {
+    "item_id": pl.Int64,
+    "counter_item_id": pl.Int64,
+    "is_debit": pl.Boolean,
+    "amount_mills": pl.Int64,
+    "effective_date": pl.Date,
+    "company_id": pl.Int64,
+    "account_id": pl.Int64,
+    "invoice_id": pl.Int64,
+    "currency": pl.String,
+}
+
+
+def provisional_allocations(ctx: Context, item_ids: Sequence[int]) -> pl.DataFrame:
+    """PROVISIONAL_SCHEMA: what stands provisionally against these items, newest first, net of reversals."""
+    sql = """
+    WITH pair AS (
+        SELECT a.debit_item_id AS item_id, a.credit_item_id AS counter_id, true AS is_debit,
+               a.amount, a.effective_date, a.id
+          FROM ledger_allocation a WHERE a.debit_item_id = ANY(%(items)s) AND a.recorded_at <= %(known_at)s
+        UNION ALL
+        SELECT a.credit_item_id, a.debit_item_id, false, coalesce(a.credit_amount, a.amount),
+               a.effective_date, a.id
+          FROM ledger_allocation a WHERE a.credit_item_id = ANY(%(items)s) AND a.recorded_at <= %(known_at)s
+    )
+    SELECT p.item_id, p.counter_id, p.is_debit, (sum(p.amount) * 1000)::bigint, max(p.effective_date),
+           c.company_id, c.account_id, c.invoice_id, c.currency
+      FROM pair p JOIN ledger_item c ON c.id = p.counter_id AND c.kind = ANY(%(provisional)s)
+     GROUP BY p.item_id, p.counter_id, p.is_debit, c.company_id, c.account_id, c.invoice_id, c.currency
+    HAVING sum(p.amount) > 0
+     ORDER BY p.item_id, max(p.effective_date) DESC, p.counter_id DESC
+    """
+    params = {**clocks(ctx), "items": list(item_ids), "provisional": list(PROVISIONAL_KINDS)}
+    return copy_out(sql, params, PROVISIONAL_SCHEMA)
+
+
+SALES_SCHEMA = {
+    "company_id": pl.Int64,
+    "currency": pl.String,
+    "document_date": pl.Date,
+    "sales_mills": pl.Int64,
+}
+
+
+def daily_sales(ctx: Context, from_date: date) -> pl.DataFrame:
+    """SALES_SCHEMA: invoiced incl. VAT, net of credit notes, without split-payment VAT, by day."""
+    sql = """
+    SELECT company_id, currency, effective_date, (sum(amount) * 1000)::bigint
+      FROM ledger_item
+     WHERE kind IN ('installment', 'credit_note', 'split_vat', 'adjustment')
+       AND effective_date > %(from_date)s AND effective_date <= %(as_of)s AND recorded_at <= %(known_at)s
+       AND (%(company_id)s::int IS NULL OR company_id = %(company_id)s)
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    """
+    return copy_out(sql, {**clocks(ctx), "from_date": from_date, "company_id": ctx.company_id}, SALES_SCHEMA)
+
+
+def first_document_date(ctx: Context) -> date | None:
+    """The oldest document the ledger knows: how far back history reaches."""
+    frame = copy_out(
+        "SELECT min(effective_date) FROM ledger_item WHERE effective_date <= %(as_of)s AND recorded_at <= "
+        "%(known_at)s AND (%(company_id)s::int IS NULL OR company_id = %(company_id)s)",
+        {**clocks(ctx), "company_id": ctx.company_id},
+        {"first": pl.Date},
+    )
+    return frame["first"][0] if frame.height else None
+
+
+def projection_differences() -> list[tuple[int, str, str]]:
+    """Items whose stored projection differs from what their rows say: (item id, stored, recomputed)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT i.id, coalesce(p.used::text, 'none'), coalesce(u.used, 0)::text
+              FROM ledger_item i
+              LEFT JOIN ledger_item_open_projection p ON p.item_id = i.id
+              LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal
+                           FROM ledger_allocation_side GROUP BY item_id) u ON u.item_id = i.id
+             WHERE p.item_id IS NULL OR p.used <> coalesce(u.used, 0) OR p.cap <> abs(i.amount)
+                OR p.has_reversal <> coalesce(u.reversal, false)
+            """
+        )
+        return list(cursor.fetchall())
