@@ -8,7 +8,7 @@ a credit note usually states positive amounts and is told apart by its ``kind``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,14 @@ CREDIT_NOTE = "credit_note"
 DEBIT_NOTE = "debit_note"
 # Issued by the buyer to itself (reverse charge, own use): it comes back from SdI but nobody owes it to us.
 SELF_INVOICE = "self_invoice"
+
+
+class Refusal(Exception):
+    """Raised inside a reader when a document, or one part of it, must be refused; carries the Rejection."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        self.rejection = rejection
+        super().__init__(rejection.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class InvoiceRecord:
     related_invoices: tuple[str, ...] = ()
     description: str | None = None
     position: int = 1
+    source: str | None = None
     repaired: bool = False
     notices: tuple[Notice, ...] = ()
 
@@ -128,6 +137,7 @@ class InvoiceRecord:
             "related_invoices": list(self.related_invoices),
             "description": self.description,
             "position": self.position,
+            "source": self.source,
             "repaired": self.repaired,
             "notices": [notice.as_json(language) for notice in self.notices],
         }
@@ -135,7 +145,7 @@ class InvoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """What one document (or, after ``merged``, one file) holds, what was refused and what to know about it."""
+    """What one document (or, once ``merged``, one file) holds, what was refused, what to know."""
 
     format: str
     invoices: tuple[InvoiceRecord, ...] = ()
@@ -157,6 +167,20 @@ class ReadResult:
 def refused(format_: str, rejection: Rejection) -> ReadResult:
     """The result of a document of which nothing could be taken."""
     return ReadResult(format=format_, rejections=(rejection,))
+
+
+def named(name: str, result: ReadResult) -> ReadResult:
+    """``result`` with the name of its document on everything in it, for results that will be merged."""
+    return replace(
+        result,
+        invoices=tuple(replace(invoice, source=name) for invoice in result.invoices),
+        rejections=tuple(_placed(name, rejection) for rejection in result.rejections),
+        notices=tuple(_placed(name, notice) for notice in result.notices),
+    )
+
+
+def _placed(name: str, rejection: Rejection) -> Rejection:
+    return replace(rejection, where=f"{name}: {rejection.where}".rstrip(": "))
 
 
 def merged(format_: str, results: Sequence[ReadResult]) -> ReadResult:

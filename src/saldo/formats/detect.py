@@ -1,0 +1,363 @@
+"""What a file is, by its content, and which reader it goes to; containers are opened on the way.
+
+p7m, zip and eml may hold each other to a small depth. Every limit is on what comes out, not on what the
+archive claims. Tables are only recognized here: they are read by the tabular reader with a mapping profile.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email import policy
+from email.errors import MessageError
+from email.message import EmailMessage, Message
+from email.parser import BytesParser
+
+from saldo.core.errors import Rejection
+from saldo.formats.fatturapa import FORMAT, read_fatturapa
+from saldo.formats.p7m import is_p7m, open_p7m
+from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
+
+MAX_DEPTH = 5
+MAX_MEMBERS = 50_000
+MAX_MEMBER_BYTES = 64 * 2**20
+MAX_TOTAL_BYTES = 512 * 2**20
+# Markup compresses 10 to 50 times; beyond this ratio a large member is a bomb.
+MAX_RATIO = 250
+RATIO_MATTERS_BYTES = 8 * 2**20
+
+TABULAR_KINDS = frozenset({"csv", "xlsx", "xls", "ods"})
+
+_XML_ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
+_SKIPPED_MARKUP = re.compile(r"<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_SDI_ROOTS = frozenset(
+    {
+        "AttestazioneTrasmissioneFattura",
+        "FileMetadati",
+        "MetadatiInvioFile",
+        "NotificaDecorrenzaTermini",
+        "NotificaEsito",
+        "NotificaEsitoCommittente",
+        "NotificaMancataConsegna",
+        "NotificaScarto",
+        "RicevutaConsegna",
+        "RicevutaImpossibilitaRecapito",
+        "RicevutaScarto",
+        "ScartoEsitoCommittente",
+    }
+)
+_MAGIC = ((b"%PDF-", "pdf"), (b"\x89PNG", "image"), (b"\xff\xd8\xff", "image"), (b"GIF8", "image"))
+_XML_KINDS = {
+    "Invoice": "ubl",
+    "CreditNote": "ubl",
+    "CrossIndustryInvoice": "cii",
+    "CrossIndustryDocument": "cii",
+    "postacert": "pec-data",
+}
+_MAIL_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,40}:[ \t]")
+_MAIL_MARK = re.compile(rb"^(?:MIME-Version|Message-ID|Content-Type|Received|From):", re.I | re.M)
+# Files that travel with invoices and hold none: never worth a rejection.
+_COMPANION_NAMES = re.compile(
+    r"(?:^|/)(?:__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|smime\.p7s$|daticert\.xml$)", re.I
+)
+_COMPANION_KINDS = frozenset({"pdf", "image", "pec-data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """One document found in a file: its path ("archive.zip/IT01234567890_1.xml.p7m"), its kind, its bytes.
+
+    is_inner: whether it came out of an archive or a message rather than being the file itself.
+    """
+
+    name: str
+    kind: str
+    data: bytes
+    is_inner: bool = False
+
+
+def detect_kind(data: bytes, name: str = "") -> str:
+    """The kind of ``data`` by its content; ``name`` decides only between kinds that look alike.
+
+    One of: empty, fatturapa, fatturapa-p7m, p7m, sdi-message, pec-data, ubl, cii, camt, xml, zip, xlsx, xls,
+    ods, csv, eml, pdf, image, mt940, unknown.
+    """
+    if not data.strip(b"\x00\r\n\t "):
+        return "empty"
+    if data[:4] == b"PK\x03\x04" or data[:4] == b"PK\x05\x06":
+        return _zip_kind(data)
+    if is_p7m(data):
+        return _p7m_kind(data)
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    if data[:4] == b"\xd0\xcf\x11\xe0":
+        return "xls" if name.lower().endswith(".xls") else "unknown"
+    return _text_kind(data, name)
+
+
+def contents_of(data: bytes, name: str) -> tuple[list[Contained], list[tuple[str, Rejection]]]:
+    """The documents inside ``data`` (itself, if it is no container) and what could not be opened.
+
+    Rejections come with the path of what they are about.
+    """
+    rejections: list[tuple[str, Rejection]] = []
+    budget = _Budget()
+    found = list(_open(data, name, 0, budget, rejections))
+    return found, rejections
+
+
+def read_bytes(data: bytes, name: str) -> list[tuple[str, ReadResult]]:
+    """Read every document in ``data``: (path of the document, what it says). Never raises for bad content."""
+    found, rejections = contents_of(data, name)
+    results = [(document.name, read_contained(document)) for document in found]
+    results += [(path, refused(detect_kind(data, name), rejection)) for path, rejection in rejections]
+    if not results:
+        results.append((name, refused(detect_kind(data, name), Rejection("no_document_found", "", name))))
+    return results
+
+
+def read_file(data: bytes, name: str) -> ReadResult:
+    """All of ``data`` as one result, for ``saldo read``; ``format`` is that of its documents if they agree."""
+    results = read_bytes(data, name)
+    if len(results) == 1:
+        return named_if_inner(name, *results[0])
+    formats = {result.format for _, result in results if result.invoices or not result.rejections}
+    format_ = formats.pop() if len(formats) == 1 else detect_kind(data, name)
+    return merged(format_, [named_if_inner(name, path, result) for path, result in results])
+
+
+def named_if_inner(name: str, path: str, result: ReadResult) -> ReadResult:
+    """``result`` marked with its path, unless it is the file itself."""
+    return result if path == name else named(path, result)
+
+
+def read_contained(document: Contained) -> ReadResult:
+    """Read one document by its kind."""
+    kind = document.kind
+    if kind == "fatturapa":
+        return read_fatturapa(document.data)
+    if kind == "sdi-message":
+        return ReadResult(kind, notices=(Notice("sdi_message_not_read", "", document.name),))
+    if kind in _COMPANION_KINDS and document.is_inner:
+        return ReadResult(kind, notices=(Notice("companion_not_read", "", document.name, {"kind": kind}),))
+    if kind in TABULAR_KINDS:
+        return refused(kind, Rejection("table_needs_profile", "", document.name))
+    if kind == "empty":
+        return refused(kind, Rejection("empty_file", "", document.name))
+    excerpt = document.data[:120].decode("utf-8", errors="replace")
+    return refused(kind, Rejection("format_not_read", "", excerpt, {"kind": kind}))
+
+
+# -- containers ------------------------------------------------------------------------------------------
+
+
+class _Budget:
+    """How many members and bytes may still come out of a file's containers."""
+
+    def __init__(self) -> None:
+        self.members_left = MAX_MEMBERS
+        self.bytes_left = MAX_TOTAL_BYTES
+
+    def take(self, size: int) -> None:
+        self.members_left -= 1
+        self.bytes_left -= size
+        if self.members_left < 0 or self.bytes_left < 0:
+            raise Refusal(_bomb(""))
+
+
+_Rejections = list[tuple[str, Rejection]]
+
+
+def _open(
+    data: bytes, path: str, depth: int, budget: _Budget, rejections: _Rejections
+) -> Iterator[Contained]:
+    """The documents in ``data``, depth first."""
+    kind = "p7m" if is_p7m(data) else detect_kind(data, path)
+    opener = _OPENERS.get(kind)
+    if opener is None:
+        yield Contained(path, kind, data, is_inner=depth > 0)
+        return
+    if depth >= MAX_DEPTH:
+        rejections.append((path, Rejection("container_too_deep", "", path, {"limit": MAX_DEPTH})))
+        return
+    try:
+        for inner_path, inner in opener(data, path, budget, rejections):
+            yield from _open(inner, inner_path, depth + 1, budget, rejections)
+    except Refusal as refusal:
+        rejections.append((path, refusal.rejection))
+
+
+def _from_p7m(data: bytes, path: str, budget: _Budget, _: _Rejections) -> Iterator[tuple[str, bytes]]:
+    content = open_p7m(data)
+    budget.take(len(content))
+    # The envelope is no folder: its content keeps the name by which people know the file.
+    yield path, content
+
+
+def _from_zip(
+    data: bytes, path: str, budget: _Budget, rejections: _Rejections
+) -> Iterator[tuple[str, bytes]]:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        members = [member for member in archive.infolist() if not member.is_dir()]
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise Refusal(Rejection("zip_broken", "", path, {"reason": str(error)})) from error
+    if len(members) > budget.members_left:
+        raise Refusal(_bomb(path))
+    for member in members:
+        inner_path = f"{path}/{member.filename}"
+        if _COMPANION_NAMES.search(inner_path):
+            continue
+        try:
+            content = _member_bytes(archive, member, inner_path)
+        except Refusal as refusal:
+            rejections.append((inner_path, refusal.rejection))
+            continue
+        budget.take(len(content))
+        yield inner_path, content
+
+
+def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) -> bytes:
+    if member.flag_bits & 0x1:
+        raise Refusal(Rejection("zip_encrypted", "", path))
+    try:
+        with archive.open(member) as stream:
+            content = stream.read(MAX_MEMBER_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, RuntimeError) as error:
+        raise Refusal(Rejection("zip_broken", "", path, {"reason": str(error)})) from error
+    ratio = len(content) / max(member.compress_size, 1)
+    if len(content) > MAX_MEMBER_BYTES or (len(content) > RATIO_MATTERS_BYTES and ratio > MAX_RATIO):
+        raise Refusal(_bomb(path))
+    return content
+
+
+def _from_mail(data: bytes, path: str, budget: _Budget, _: _Rejections) -> Iterator[tuple[str, bytes]]:
+    """The attachments of a message and of the messages inside it (a PEC carries the original that way)."""
+    try:
+        message = BytesParser(policy=policy.default).parsebytes(data)
+        parts = list(_leaves(message, 0))
+    except (MessageError, ValueError, LookupError, RecursionError) as error:
+        raise Refusal(Rejection("mail_broken", "", path, {"reason": str(error)})) from error
+    for ordinal, part in enumerate(parts, start=1):
+        content = part.get_payload(decode=True)
+        file_name = part.get_filename()
+        if not isinstance(content, bytes) or not content:
+            continue
+        inner_path = f"{path}/{file_name or f'part-{ordinal}'}"
+        if _COMPANION_NAMES.search(inner_path) or (file_name is None and _is_body(part)):
+            continue
+        budget.take(len(content))
+        yield inner_path, content
+
+
+def _leaves(message: Message, depth: int) -> Iterator[Message]:
+    if depth > 20:
+        raise ValueError("too many nested parts")
+    if message.is_multipart():
+        for part in message.get_payload():
+            if isinstance(part, Message):
+                yield from _leaves(part, depth + 1)
+    else:
+        yield message
+
+
+def _is_body(part: Message) -> bool:
+    is_attachment = isinstance(part, EmailMessage) and part.is_attachment()
+    return part.get_content_maintype() in ("text", "image") and not is_attachment and "xml" not in (
+        part.get_content_subtype()
+    )  # fmt: skip
+
+
+def _bomb(path: str) -> Rejection:
+    return Rejection("archive_bomb", "", path, {"limit": f"{MAX_TOTAL_BYTES // 2**20} MiB"})
+
+
+_OPENERS: dict[
+    str, Callable[[bytes, str, _Budget, _Rejections], Iterator[tuple[str, bytes]]]
+] = {
+    "zip": _from_zip,
+    "eml": _from_mail,
+    "p7m": _from_p7m,
+}  # fmt: skip
+
+
+# -- kinds -----------------------------------------------------------------------------------------------
+
+
+def _zip_kind(data: bytes) -> str:
+    try:
+        names = set(zipfile.ZipFile(io.BytesIO(data)).namelist())
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        return "zip"
+    if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
+        return "xlsx"
+    if "mimetype" in names and "content.xml" in names:
+        return "ods"
+    return "zip"
+
+
+def _p7m_kind(data: bytes) -> str:
+    try:
+        return "fatturapa-p7m" if detect_kind(open_p7m(data)) == FORMAT else "p7m"
+    except Refusal:
+        return "p7m"
+
+
+def _text_kind(data: bytes, name: str) -> str:
+    text = _head_text(data)
+    if text is None:
+        return "unknown"
+    if text.startswith("<"):
+        return _xml_kind(text, name)
+    if _is_mail(data):
+        return "eml"
+    if ":20:" in text[:2000] and re.search(r"^:60[FM]:", text, re.MULTILINE):
+        return "mt940"
+    return "csv" if _is_table(text) else "unknown"
+
+
+def _head_text(data: bytes) -> str | None:
+    """The beginning of ``data`` as text without padding, None when it is binary."""
+    head = data[:65536]
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return head[: len(head) // 2 * 2].decode("utf-16", errors="replace").lstrip("\ufeff\x00\r\n\t ")
+    head = head.lstrip(b"\x00\r\n\t ").removeprefix(b"\xef\xbb\xbf").lstrip(b"\xef\xbb\xbf\x00\r\n\t ")
+    for encoding in ("utf-16-le", "utf-16-be"):
+        if head.startswith("<?xml".encode(encoding)[1 if encoding == "utf-16-be" else 0 :]):
+            return head.replace(b"\x00", b"").decode("latin-1")
+    if b"\x00" in head:
+        return None
+    return head.decode("windows-1252", errors="replace")
+
+
+def _xml_kind(text: str, name: str) -> str:
+    root = _XML_ROOT.search(_SKIPPED_MARKUP.sub("", text))
+    tag = root.group(1) if root else ""
+    if tag.startswith("FatturaElettronica"):
+        return FORMAT
+    if tag in _SDI_ROOTS:
+        return "sdi-message"
+    if tag == "Document" and ":camt." in text:
+        return "camt"
+    if tag.lower() == "html":
+        return "unknown"
+    return _XML_KINDS.get(tag, "xml")
+
+
+def _is_mail(data: bytes) -> bool:
+    head = data[:16384].lstrip()
+    return bool(_MAIL_HEADER.match(head)) and len(_MAIL_MARK.findall(head)) >= 2
+
+
+def _is_table(text: str) -> bool:
+    """Whether the first lines are cut by the same delimiter, or are a single column of words."""
+    lines = [line for line in text.splitlines()[:20] if line.strip()]
+    printable = sum(character.isprintable() or character in "\r\n\t" for character in text[:4096])
+    if not lines or printable < 0.98 * len(text[:4096]):
+        return False
+    return any(all(delimiter in line for line in lines[:2]) for delimiter in ";\t,|")
