@@ -34,6 +34,10 @@ KNOWN_SCHEMA = {
     "balance_mills": pl.Int64,
     "provisional_mills": pl.Int64,
     "due_date": pl.Date,
+    "item_date": pl.Date,
+    "company_id": pl.Int64,
+    "parts": pl.Int64,
+    "invoice_id": pl.Int64,
     "owned": pl.Boolean,
     "sighted": pl.Boolean,
 }
@@ -137,6 +141,8 @@ def _with_differences(told: pl.DataFrame) -> pl.DataFrame:
     return (
         told.with_columns(
             delta_mills=delta,
+            # A smaller amount than was paid already, and nothing said about what is open.
+            shrinks_below_paid=target.is_null() & (delta * sign < -(pl.col("known_balance_mills") * sign)),
             due_differs=(pl.col("due_date") != pl.col("known_due_date")).fill_null(False)
             & (sign > 0)
             & (pl.col("due_origin") == "stated"),
@@ -148,6 +154,14 @@ def _with_differences(told: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             counter_mills=pl.col("gap_mills").clip(lower_bound=0),
             reopen_mills=(-pl.col("gap_mills")).clip(lower_bound=0),
+            # The true cause arrived: the payment takes the place of what stood provisionally.
+            cause_mills=pl.when(pl.col("settled_date").is_not_null() & (pl.col("gap_mills") >= 0))
+            .then(pl.col("known_provisional_mills"))
+            .otherwise(0),
+        )
+        .with_columns(
+            counter_mills=pl.col("counter_mills") + pl.col("cause_mills"),
+            reopen_mills=pl.col("reopen_mills") + pl.col("cause_mills"),
         )
     )
 
@@ -160,7 +174,7 @@ def _conflicts(told: pl.DataFrame, rules: ExportRules) -> pl.DataFrame:
         .then(pl.lit("conflict_currency"))
         .when(pl.col("amount_mills").sign() != pl.col("known_amount_mills").sign())
         .then(pl.lit("conflict_sign"))
-        .when(foreign & (pl.col("delta_mills") != 0))
+        .when((foreign & (pl.col("delta_mills") != 0)) | pl.col("shrinks_below_paid"))
         .then(pl.lit("conflict_amount"))
         .when(foreign & pl.col("due_differs"))
         .then(pl.lit("conflict_due_date"))

@@ -163,8 +163,10 @@ def payment_history(ctx: Context) -> pl.DataFrame:
     return copy_out(sql, {**clocks(ctx), "company_id": ctx.company_id}, HISTORY_SCHEMA)
 
 
-def known_lines(ctx: Context, company_ids: Sequence[int], source_id: int) -> pl.DataFrame:
-    """Every line of every business document of the companies, as an export is compared with it.
+def known_lines(
+    ctx: Context, company_ids: Sequence[int], source_id: int, account_ids: Sequence[int] | None = None
+) -> pl.DataFrame:
+    """Every line of every business document of the companies (or accounts), as an export is compared with it.
 
     Balances are as of the context's day. The line's amount includes later adjustments of it.
     """
@@ -172,6 +174,7 @@ def known_lines(ctx: Context, company_ids: Sequence[int], source_id: int) -> pl.
     WITH b AS (
         SELECT x.* FROM ({BALANCES}) x
          WHERE x.company_id = ANY(%(companies)s) AND (x.invoice_id IS NOT NULL OR x.payment_id IS NOT NULL)
+           AND (%(accounts)s::bigint[] IS NULL OR x.account_id = ANY(%(accounts)s::bigint[]))
     ), provisional AS (
         SELECT s.item_id, sum(s.amount) AS amount
           FROM (SELECT a.debit_item_id AS item_id, a.amount FROM ledger_allocation a
@@ -188,7 +191,8 @@ def known_lines(ctx: Context, company_ids: Sequence[int], source_id: int) -> pl.
         SELECT account_id, invoice_id, payment_id, installment_no,
                min(id) FILTER (WHERE kind <> 'adjustment') AS item_id, min(currency) AS currency,
                sum(amount) AS amount, sum(balance) AS balance,
-               min(due_date) FILTER (WHERE kind <> 'adjustment') AS due_date
+               min(due_date) FILTER (WHERE kind <> 'adjustment') AS due_date,
+               min(effective_date) AS item_date, min(company_id) AS company_id, count(*) AS parts
           FROM b WHERE kind IN ('installment', 'credit_note', 'payment', 'adjustment')
          GROUP BY 1, 2, 3, 4
     )
@@ -196,8 +200,8 @@ def known_lines(ctx: Context, company_ids: Sequence[int], source_id: int) -> pl.
            coalesce(v.year, p.year), l.installment_no, l.item_id, coalesce(l.invoice_id, l.payment_id),
            l.currency, (l.amount * 1000)::bigint, (l.balance * 1000)::bigint,
            (coalesce(k.amount, 0) * 1000)::bigint, l.due_date,
-           coalesce(v.source_id, p.source_id) = %(source)s,
-           coalesce(s.id IS NOT NULL, false)
+           l.item_date, l.company_id, l.parts, l.invoice_id,
+           coalesce(v.source_id, p.source_id) = %(source)s, s.id IS NOT NULL
       FROM line l
       LEFT JOIN ledger_invoice v ON v.id = l.invoice_id
       LEFT JOIN ledger_payment p ON p.id = l.payment_id
@@ -209,12 +213,34 @@ def known_lines(ctx: Context, company_ids: Sequence[int], source_id: int) -> pl.
         **clocks(ctx),
         "companies": list(company_ids),
         "source": source_id,
+        "accounts": None if account_ids is None else list(account_ids),
         "provisional": list(PROVISIONAL_KINDS),
     }
     return copy_out(sql, params, KNOWN_SCHEMA)
 
 
+PARTS_SCHEMA = {
+    "line_item_id": pl.Int64,
+    "part_item_id": pl.Int64,
+    "item_date": pl.Date,
+    "balance_mills": pl.Int64,
+}
+
+
+def line_parts(ctx: Context, item_ids: Sequence[int]) -> pl.DataFrame:
+    """PARTS_SCHEMA: the open items (the first one and its adjustments) of the lines of these base items."""
+    sql = f"""
+    SELECT base.id, b.id, b.effective_date, (abs(b.balance) * 1000)::bigint
+      FROM ledger_item base
+      JOIN ({BALANCES}) b ON b.invoice_id = base.invoice_id AND b.installment_no = base.installment_no
+       AND b.kind IN (base.kind, 'adjustment') AND sign(b.amount) = sign(base.amount)
+     WHERE base.id = ANY(%(items)s) AND b.balance <> 0
+    """
+    return copy_out(sql, {**clocks(ctx), "items": list(item_ids)}, PARTS_SCHEMA)
+
+
 PROVISIONAL_SCHEMA = {
+    "allocation_id": pl.Int64,
     "item_id": pl.Int64,
     "counter_item_id": pl.Int64,
     "is_debit": pl.Boolean,
@@ -239,8 +265,8 @@ def provisional_allocations(ctx: Context, item_ids: Sequence[int]) -> pl.DataFra
                a.effective_date, a.id
           FROM ledger_allocation a WHERE a.credit_item_id = ANY(%(items)s) AND a.recorded_at <= %(known_at)s
     )
-    SELECT p.item_id, p.counter_id, p.is_debit, (sum(p.amount) * 1000)::bigint, max(p.effective_date),
-           c.company_id, c.account_id, c.invoice_id, c.currency
+    SELECT max(p.id), p.item_id, p.counter_id, p.is_debit, (sum(p.amount) * 1000)::bigint,
+           max(p.effective_date), c.company_id, c.account_id, c.invoice_id, c.currency
       FROM pair p JOIN ledger_item c ON c.id = p.counter_id AND c.kind = ANY(%(provisional)s)
      GROUP BY p.item_id, p.counter_id, p.is_debit, c.company_id, c.account_id, c.invoice_id, c.currency
     HAVING sum(p.amount) > 0
