@@ -1,0 +1,1 @@
+"""Shipped mapping profiles, one TOML file each."""

@@ -1,0 +1,1 @@
+"""CSV and Excel exports of any ERP, read through mapping profiles."""
