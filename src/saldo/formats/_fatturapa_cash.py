@@ -67,7 +67,7 @@ def cash_plan(figures: DocumentFigures, asked: Sequence[int]) -> CashPlan:
     if not asked:
         return CashPlan(gross, (Share(0, expected, split, withholding),), tuple(findings))
     indexes = list(range(len(asked)))
-    if _are_alternatives(asked, gross, expected):
+    if _fit(sum(asked), gross, figures) is None and _are_alternatives(asked, gross, expected):
         findings.append("fatturapa_alternative_payments")
         indexes = [0]
     amounts = [asked[index] for index in indexes]

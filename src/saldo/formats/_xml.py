@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -27,6 +28,7 @@ _DECLARATION = re.compile(r"^<\?xml\b[^>]*?\?>")
 _DECLARED_ENCODING = re.compile(rb"^<\?xml\b[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
+_QUALIFIED = etree.XPath("descendant-or-self::*[namespace-uri() or contains(name(), ':')]")
 _PADDING = b"\x00\t\n\r \x1a"
 _DTD_MARKS = ("<!DOCTYPE", "<!ENTITY")
 _TRUNCATION_ERRORS = {"ERR_TAG_NOT_FINISHED", "ERR_GT_REQUIRED", "ERR_DOCUMENT_END", "ERR_CDATA_NOT_FINISHED"}
@@ -217,10 +219,13 @@ def _what_recovery_sees(data: bytes, readable: Callable[[etree._Element], str] |
 
 
 def _to_local_names(root: etree._Element) -> None:
-    for element in root.iter("{*}*"):
-        tag = element.tag
-        if isinstance(tag, str) and ("}" in tag or ":" in tag):
-            element.tag = tag.rpartition("}")[2].rpartition(":")[2]
+    found = _QUALIFIED(root)
+    elements = found if isinstance(found, list) else []
+    for element in elements:
+        # What recovery mode makes of a broken tag may be no name at all: it stays as it is.
+        with suppress(ValueError):
+            assert isinstance(element, etree._Element)
+            element.tag = local_name(element).rpartition(":")[2]
 
 
 def _head(data: bytes) -> str:

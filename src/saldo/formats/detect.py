@@ -22,6 +22,9 @@ from saldo.formats.fatturapa import FORMAT, read_fatturapa
 from saldo.formats.p7m import is_p7m, open_p7m
 from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
 
+# Enough of a file to tell what it is.
+_HEAD_BYTES = 8192
+
 MAX_DEPTH = 5
 MAX_MEMBERS = 50_000
 MAX_MEMBER_BYTES = 64 * 2**20
@@ -122,7 +125,7 @@ def read_bytes(data: bytes, name: str) -> list[tuple[str, ReadResult]]:
 
 
 def read_file(data: bytes, name: str) -> ReadResult:
-    """All of ``data`` as one result, for ``saldo read``; ``format`` is that of its documents if they agree."""
+    """All of ``data`` as one result (``saldo read``); ``format`` is that of its documents if they agree."""
     results = read_bytes(data, name)
     if len(results) == 1:
         return named_if_inner(name, *results[0])
@@ -228,7 +231,7 @@ def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) 
     try:
         with archive.open(member) as stream:
             content = stream.read(MAX_MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
         raise Refusal(Rejection("zip_broken", "", path, {"reason": str(error)})) from error
     ratio = len(content) / max(member.compress_size, 1)
     if len(content) > MAX_MEMBER_BYTES or (len(content) > RATIO_MATTERS_BYTES and ratio > MAX_RATIO):
@@ -323,7 +326,7 @@ def _text_kind(data: bytes, name: str) -> str:
 
 def _head_text(data: bytes) -> str | None:
     """The beginning of ``data`` as text without padding, None when it is binary."""
-    head = data[:65536]
+    head = data[:_HEAD_BYTES]
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return head[: len(head) // 2 * 2].decode("utf-16", errors="replace").lstrip("\ufeff\x00\r\n\t ")
     head = head.lstrip(b"\x00\r\n\t ").removeprefix(b"\xef\xbb\xbf").lstrip(b"\xef\xbb\xbf\x00\r\n\t ")

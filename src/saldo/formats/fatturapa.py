@@ -132,23 +132,24 @@ def _party(header: etree._Element | None, role: str) -> _Party:
     if element is None:
         return _Party(None, None, None, None)
 
-    def first(*paths: str) -> str | None:
-        return next((text for path in paths if (text := text_of(element, path))), None)
-
-    ids = ("DatiAnagrafici/", "IdentificativiFiscali/", "")
-    names = ("DatiAnagrafici/Anagrafica/", "AltriDatiIdentificativi/", "")
-    id_country = first(*(f"{base}IdFiscaleIVA/IdPaese" for base in ids))
-    vat, is_valid = vat_number(id_country, first(*(f"{base}IdFiscaleIVA/IdCodice" for base in ids)))
-    person = " ".join(
-        word for tag in ("Nome", "Cognome") if (word := first(*(f"{base}{tag}" for base in names)))
-    )
+    ids = _first_of(element, "DatiAnagrafici", "IdentificativiFiscali")
+    names = _first_of(element, "DatiAnagrafici/Anagrafica", "AltriDatiIdentificativi")
+    id_country = text_of(ids, "IdFiscaleIVA/IdPaese")
+    vat, is_valid = vat_number(id_country, text_of(ids, "IdFiscaleIVA/IdCodice"))
+    person = " ".join(word for tag in ("Nome", "Cognome") if (word := text_of(names, tag)))
     return _Party(
         vat=vat,
-        tax_code=upper(first(*(f"{base}CodiceFiscale" for base in ids))),
-        name=first(*(f"{base}Denominazione" for base in names)) or person or None,
-        country=upper(first("Sede/Nazione", "AltriDatiIdentificativi/Sede/Nazione") or id_country),
+        tax_code=upper(text_of(ids, "CodiceFiscale")),
+        name=text_of(names, "Denominazione") or person or None,
+        country=upper(text_of(element, "Sede/Nazione") or text_of(names, "Sede/Nazione") or id_country),
         vat_is_valid=is_valid,
     )
+
+
+def _first_of(element: etree._Element, *paths: str) -> etree._Element:
+    """The first of ``paths`` that exists below ``element``, else ``element`` itself."""
+    found = (element.find(path) for path in paths)
+    return next((place for place in found if place is not None), element)
 
 
 # -- one body --------------------------------------------------------------------------------------------
