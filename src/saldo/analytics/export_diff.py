@@ -103,7 +103,10 @@ def compare(incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> 
     if rules.stale:
         settled = settled.clear()
     due = settled.filter(pl.col("due_differs")).select(
-        "row", "due_date", pl.col("known_item_id").alias("item_id")
+        "row",
+        "due_date",
+        pl.col("known_item_id").alias("item_id"),
+        pl.col("known_item_date").alias("item_date"),
     )
     amount = settled.filter(pl.col("delta_mills") != 0)
     toward_zero = settled.filter(pl.col("counter_mills") > 0)

@@ -39,8 +39,8 @@ def _secret_key() -> str:
 
 def _database() -> dict[str, object]:
     url = os.environ.get("DATABASE_URL")
-    settings = postgres.from_url(url) if url else postgres.ensure(HOME)
-    return {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 600, **settings}
+    conninfo = postgres.from_url(url) if url else postgres.ensure(HOME)
+    return {"CONN_MAX_AGE": 600, **postgres.django_database(conninfo)}
 
 
 SECRET_KEY = _secret_key()

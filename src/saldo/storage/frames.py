@@ -33,7 +33,6 @@ def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema
         has_header=False,
         new_columns=list(schema),
         schema={name: _readable(kind) for name, kind in schema.items()},
-        missing_utf8_is_empty_string=False,
     ).with_columns(
         (pl.col(name) == "t").alias(name) for name, kind in schema.items() if kind == pl.Boolean
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 # First key of the advisory locks: "SALD" in ASCII. The second key is the company.
 RECORDING = 0x53414C44
+IMPORTING = 0x53414C45
 RETRIED_STATES = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
 ATTEMPTS = 5
 
@@ -23,19 +24,39 @@ def hold_recording_lock(company_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [RECORDING, company_id])
 
 
-@contextmanager
-def recording_session(company_ids: Sequence[int]) -> Iterator[None]:
+def recording_session(company_ids: Sequence[int]) -> AbstractContextManager[None]:
     """Share the locks of several companies over several transactions (an import of many chunks)."""
+    return _session_locks(RECORDING, company_ids, "_shared")
+
+
+def importing(company_ids: Sequence[int]) -> AbstractContextManager[None]:
+    """One import at a time for each company: the next one waits."""
+    return _session_locks(IMPORTING, company_ids, "")
+
+
+@contextmanager
+def _session_locks(kind: int, company_ids: Sequence[int], mode: str) -> Iterator[None]:
+    """Locks that outlive transactions, taken in id order; if the session dies they die with it.
+
+    Inside a transaction (a dry run) they are the transaction's: one that failed could not give them back.
+    """
     ordered = sorted(company_ids)
+    if connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            for company_id in ordered:
+                cursor.execute(f"SELECT pg_advisory_xact_lock{mode}(%s, %s)", [kind, company_id])
+        yield
+        return
     with connection.cursor() as cursor:
         for company_id in ordered:
-            cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", [RECORDING, company_id])
+            cursor.execute(f"SELECT pg_advisory_lock{mode}(%s, %s)", [kind, company_id])
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            for company_id in ordered:
-                cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [RECORDING, company_id])
+        if connection.connection is not None:
+            with connection.cursor() as cursor:
+                for company_id in ordered:
+                    cursor.execute(f"SELECT pg_advisory_unlock{mode}(%s, %s)", [kind, company_id])
 
 
 @contextmanager
