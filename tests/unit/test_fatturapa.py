@@ -217,6 +217,12 @@ def test_placeholder_due_date_is_no_due_date() -> None:
     assert codes(record) == ["placeholder_date"]
 
 
+def test_advance_is_kept_and_pointed_out() -> None:
+    record = read_one(body(payments=payment("122.00")).replace("TP01", "TP03"))
+    assert record.expected_cash_mills == 122_000
+    assert codes(record) == ["fatturapa_advance_payment"]
+
+
 def test_payment_details_and_references() -> None:
     extra = "<Beneficiario>Factor Esempio SpA</Beneficiario><IBAN>it60 x054 2811 1010 0000 0123 456</IBAN>"
     other = (

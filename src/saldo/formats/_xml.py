@@ -108,8 +108,9 @@ def _strict(data: bytes) -> tuple[etree._Element | None, list[etree._LogEntry]]:
 
 def _refuse_dtd(data: bytes) -> None:
     """An invoice has no DTD. Entities are refused before a parser sees them."""
+    encodings = ("ascii", "utf-16-le", "utf-16-be") if b"\x00" in data else ("ascii",)
     for mark in _DTD_MARKS:
-        for encoding in ("ascii", "utf-16-le", "utf-16-be"):
+        for encoding in encodings:
             if mark.encode(encoding) in data:
                 raise Refusal(Rejection("xml_dtd", mark, _head(data)))
 

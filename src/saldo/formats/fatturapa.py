@@ -55,6 +55,8 @@ _KIND_OF_TYPE = {
         ("TD16", "TD17", "TD18", "TD19", "TD20", "TD21", "TD22", "TD23", "TD27", "TD28", "TD29"), SELF_INVOICE
     ),
 }
+# CondizioniPagamento of an advance, which is often paid before the invoice is issued.
+_ADVANCE = "TP03"
 _MAX_TERM_DAYS = 3660
 
 
@@ -363,6 +365,8 @@ def _payments(body: _Body, notices: list[Notice]) -> Iterator[_Payment]:
         for detail in block.iterfind("DettaglioPagamento"):
             ordinal += 1
             place = f"{body.place}/DatiPagamento/DettaglioPagamento[{ordinal}]"
+            if conditions == _ADVANCE:
+                notices.append(Notice("fatturapa_advance_payment", place, conditions))
             yield _payment(detail, conditions, place, notices)
 
 

@@ -17,7 +17,6 @@ from saldo.formats.records import Refusal
 
 MAX_ENVELOPES = 6
 _PKCS7_OID_PREFIX = bytes.fromhex("06092a864886f70d0107")
-_ARMOR = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----(.*?)-----END [A-Z0-9 ]+-----", re.DOTALL)
 # Base64 of a sequence header: 30 80 (indefinite) and 30 81..84 (lengths).
 _BASE64_HEAD = re.compile(rb"M[IY][A-Za-z0-9+/]")
 
@@ -50,9 +49,8 @@ def open_p7m(data: bytes) -> bytes:
 def _as_der(data: bytes) -> bytes:
     if data[:1] == b"\x30":
         return data
-    text = _unpadded(data)
-    armored = _ARMOR.search(text)
-    compact = b"".join((armored.group(1) if armored else text).split())
+    text = _without_armor(_unpadded(data))
+    compact = b"".join(text.split())
     try:
         return base64.b64decode(compact, validate=True)
     except binascii.Error as error:
@@ -79,6 +77,13 @@ def _content_of(der: bytes) -> bytes:
 def _broken(data: bytes, reason: str) -> Refusal:
     excerpt = data[:60].decode("ascii", errors="replace")
     return Refusal(Rejection("p7m_broken", ".p7m", excerpt, {"reason": reason}))
+
+
+def _without_armor(text: bytes) -> bytes:
+    """What stands between the BEGIN and END lines of PEM, or all of it when there are none."""
+    _, begin, rest = text.partition(b"-----BEGIN ")
+    _, end_of_line, inside = rest.partition(b"-----")
+    return inside.partition(b"-----END ")[0] if begin and end_of_line else text
 
 
 def _unpadded(data: bytes) -> bytes:
