@@ -1,0 +1,78 @@
+"""The database of the tests: Saldo's own embedded PostgreSQL in a folder of its own, unless DATABASE_URL says
+otherwise. ``db`` gives a transaction that is rolled back; ``committed_db`` is for what must commit
+(several connections, other processes) and empties the tables afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+# Before Django's settings are loaded.
+os.environ.setdefault("SALDO_HOME", str(ROOT / ".saldo-test"))
+
+
+def pytest_unconfigure() -> None:
+    """Leave no server behind."""
+    if "DATABASE_URL" not in os.environ:
+        from saldo.config import postgres
+
+        home = Path(os.environ["SALDO_HOME"])
+        if home.exists() and postgres.status(home).running:
+            postgres.stop(home)
+
+
+def _empty_tables() -> None:
+    from django.apps import apps
+    from django.db import connection
+
+    tables = [model._meta.db_table for model in apps.get_models() if model._meta.managed]
+    names = ", ".join(f'"{table}"' for table in tables if not table.startswith("django_content_type"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname LIKE '%%_append_only')")
+        guarded = [row[0] for row in cursor.fetchall()]
+        # Only the owner of the tables may do this, and only a test does.
+        for table in guarded:
+            cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
+        cursor.execute(f"TRUNCATE {names} CASCADE")
+        for table in guarded:
+            cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """A database in which things are committed; it starts and ends empty."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        _empty_tables()
+        yield
+        _empty_tables()
+        from django.db import connections
+
+        connections.close_all()
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real files, which is not part of the project."""
+    if not SHARED.exists():
+        pytest.skip("the folder with real files is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture
+def make_ctx() -> Callable[..., object]:
+    """A context for a day: ``make_ctx("2026-03-01")``, recorded on that day at noon unless told otherwise."""
+    from saldo.core.context import Context
+
+    def make(day: str | date, recorded: str | None = None, language: str = "en") -> Context:
+        as_of = day if isinstance(day, date) else date.fromisoformat(day)
+        instant = datetime.fromisoformat(recorded) if recorded else datetime(as_of.year, as_of.month, as_of.day, 12)
+        return Context("test", as_of, lambda: instant.replace(tzinfo=UTC), language=language)
+
+    return make
