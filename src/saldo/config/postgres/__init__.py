@@ -7,7 +7,7 @@ The words: *home* is SALDO_HOME, the folder with everything Saldo keeps; the *cl
 PostgreSQL's data, socket, log, lock and passwords; the *account* is the system user the server runs as.
 """
 
-from saldo.config.postgres.address import MINIMUM_VERSION, check_server, django_database, from_url
+from saldo.config.postgres.address import MINIMUM_VERSION, check_server, described, django_database, from_url
 from saldo.config.postgres.cluster import default_home
 from saldo.config.postgres.server import ServerStatus, ensure, erase, start, status, stop
 
@@ -16,6 +16,7 @@ __all__ = [
     "ServerStatus",
     "check_server",
     "default_home",
+    "described",
     "django_database",
     "ensure",
     "erase",

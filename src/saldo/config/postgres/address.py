@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -26,7 +25,7 @@ def from_url(url: str) -> dict[str, str]:
     """
     scheme = url.split(":", 1)[0]
     if scheme not in _SCHEMES or "://" not in url:
-        raise SaldoError("database_url_invalid", reason=f"{scheme[:20] if '://' in url else url[:0]!r}")
+        raise SaldoError("database_url_invalid", reason="not postgresql://")
     try:
         conninfo = {key: str(value) for key, value in conninfo_to_dict(url).items()}
     except psycopg.Error as error:
@@ -94,6 +93,6 @@ def _harmless(message: str) -> str:
 
 
 def described(url: str) -> str:
-    """An address to show: without user and password."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    """Where an address leads, to show: without user and password."""
+    conninfo = from_url(url)
+    return f"{conninfo.get('host', 'localhost')}:{conninfo.get('port', 5432)}/{conninfo['dbname']}"

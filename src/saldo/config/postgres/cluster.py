@@ -214,8 +214,10 @@ def initialize(cluster: Cluster) -> Access:
 
 
 def _run_initdb(cluster: Cluster, account: Account, tree: Binaries, access: Access) -> None:
-    fresh = Cluster(cluster.folder / "unfinished")
-    discard(fresh.folder)
+    # A name of its own: an initdb whose caller was killed may still be writing to the folder of that attempt.
+    for remains in cluster.folder.glob("unfinished-*"):
+        shutil.rmtree(remains, ignore_errors=True)
+    fresh = Cluster(cluster.folder / f"unfinished-{secrets.token_hex(4)}")
     fresh.folder.mkdir(mode=0o700)
     account.give(fresh.folder)
     password_file = fresh.folder / "password"

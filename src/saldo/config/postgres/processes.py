@@ -37,8 +37,8 @@ def clear_remains(name: str, data: Path, run: Path) -> None:
 
     A server that is alive but silent is left alone (database_not_answering). Its orphans, which PostgreSQL
     would refuse to start beside, get a few seconds to notice and are then told to quit. The pid file is
-    removed because its number may have gone to another process, or to one that died and was never reaped; the socket
-    because it leads nowhere.
+    removed because its number may have gone to another process, or to one that died and was never reaped;
+    the socket because it leads nowhere.
     """
     pid = postmaster_pid(data)
     alive = living(name)

@@ -27,6 +27,7 @@ _SOCKET_PORT = 5432
 _SOCKET_PATH_BYTES = 100
 _START_SECONDS = 120
 _STOP_SECONDS = 60
+_SILENT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _bring_up(home: Path) -> Access:
         access = cluster.access() if cluster.exists else clusters.initialize(cluster)
         if access is None:
             raise SaldoError("database_secret_lost", path=cluster.folder / "connection.json")
-        if not _answers(access):
+        if not _answers(cluster.data, access):
             access = _launch(cluster, access)
         _ensure_database(access)
     return access
@@ -140,17 +141,23 @@ def _opens(access: Access) -> bool:
     return True
 
 
-def _answers(access: Access) -> bool:
-    """Whether the server runs, after waiting for one that is still starting, recovering or shutting down."""
+def _answers(data: Path, access: Access) -> bool:
+    """Whether the server runs, after waiting for one that is starting, recovering or shutting down.
+
+    Just after its start and before its end a server lives without answering, so silence gets some time.
+    """
     if not access.host:
         return False
-    where = {"host": access.host, "port": access.port, "dbname": "postgres", "connect_timeout": 5}
-    address = make_conninfo("", **where).encode()
-    deadline = time.monotonic() + _START_SECONDS
-    while (answer := pq.PGconn.ping(address)) == pq.Ping.REJECT and time.monotonic() < deadline:
-        time.sleep(0.1)
-    if answer != pq.Ping.OK:
-        return False
+    where = f"connect_timeout=5 port={access.port} dbname=postgres"
+    address = make_conninfo(where, host=access.host).encode()
+    begun = time.monotonic()
+    while (answer := pq.PGconn.ping(address)) != pq.Ping.OK:
+        silent = answer != pq.Ping.REJECT
+        if silent and processes.postmaster_pid(data) not in processes.living(access.name):
+            return False
+        if time.monotonic() - begun > (_SILENT_SECONDS if silent else _START_SECONDS):
+            return False
+        time.sleep(0.05)
     try:
         _connection(access.admin_conninfo()).close()
     except psycopg.OperationalError as error:
@@ -180,11 +187,12 @@ def _binaries(cluster: Cluster, account: Account) -> Binaries:
 
 
 def _address(cluster: Cluster, access: Access) -> Access:
-    """Where to listen: the port the user chose, else the socket, else (its path being too long) a free port
+    """Where to listen: the port the user chose, else the socket, else (if its path will not do) a free port
     that is kept from then on, because other processes remember it."""
     chosen = os.environ.get("SALDO_DB_PORT", "")
     path = os.fsencode(cluster.run / f".s.PGSQL.{_SOCKET_PORT}")
-    if not chosen and len(path) <= _SOCKET_PATH_BYTES:
+    # To libpq a comma in a host separates two hosts, and a folder has no other way to be written.
+    if not chosen and len(path) <= _SOCKET_PATH_BYTES and b"," not in path:
         return clusters.moved(access, str(cluster.run), _SOCKET_PORT)
     remembered = access.port if access.host == LOOPBACK else 0
     try:

@@ -24,7 +24,7 @@ def render(run: Path, log: Path, host: str, port: int, data: Path) -> str:
         "effective_cache_size": _megabytes(memory // 2),
         "work_mem": _megabytes(min(64 * _MB, memory // 64)),
         "maintenance_work_mem": _megabytes(min(256 * _MB, memory // 16)),
-        # Containers often give /dev/shm 64 MB, which a parallel query outgrows; files in the data folder last.
+        # Containers often give /dev/shm 64 MB, which a parallel query outgrows.
         "dynamic_shared_memory_type": "posix" if _free_bytes(Path("/dev/shm")) > 512 * _MB else "mmap",
         "max_wal_size": _megabytes(max(512 * _MB, min(4 * _GB, _free_bytes(data) // 8))),
         "checkpoint_timeout": "15min",
