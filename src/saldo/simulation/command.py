@@ -1,0 +1,112 @@
+"""``saldo demo``: a company to look at, in one command.
+
+What belongs to the interfaces (setting up Django, the clock, the web server) stands beside this package, not
+below it, so it is loaded by name.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from saldo.core.context import Context
+from saldo.core.errors import SaldoError
+from saldo.simulation.demo_company import SIZES
+from saldo.simulation.demo_setup import Demo, display, ensure_demo, shown
+
+HOST = "127.0.0.1"
+PORT = 8000
+PORTS_TRIED = 50
+SEED = 7
+ACTOR = "system:demo"
+
+
+@click.command()
+@click.option("--no-serve", is_flag=True, help="Make the demo company and stop there.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed is another company.")
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day of the demo (default: today).")
+@click.option("--size", type=click.Choice(SIZES), default=SIZES[0], show_default=True)
+@click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def demo(no_serve: bool, seed: int, today: datetime | None, size: str, port: int, as_json: bool) -> None:
+    """Import an invented company through the real intake, run the day, and serve the pages.
+
+    Run again, it finds its company, runs the day if that is still to do, and serves.
+    """
+    notes = Console(stderr=True, highlight=False)
+    import_module("saldo.interfaces.commands.app").prepare()
+    made = _made(today.date() if today else None, seed, size, notes)
+    found = None if no_serve else free_port(port)
+    if found is not None and found != port:
+        notes.print(f"Port {port} is taken by another program: using {found}.")
+    address = f"http://{HOST}:{found}/" if found else None
+    click.echo(json.dumps(as_object(made, address)) if as_json else as_text(made, address))
+    if found:
+        import_module("saldo.interfaces.commands.serve").serve_app(HOST, found)
+
+
+def _made(today: date | None, seed: int, size: str, notes: Console) -> Demo:
+    from django.conf import settings
+
+    clock = import_module("saldo.interfaces.clock")
+    ctx = Context(actor=ACTOR, as_of=today or clock.today(), clock=clock.now, language="en")
+    with shown(display(console=notes)) as step:
+        return ensure_demo(ctx, Path(settings.HOME), seed, size, step)
+
+
+def free_port(wanted: int, host: str = HOST) -> int:
+    """``wanted`` or the next port that nobody listens on. Raises SaldoError("port_taken")."""
+    for port in range(wanted, min(wanted + PORTS_TRIED, 65_536)):
+        with socket.socket() as probe:
+            # As the server itself does; a port that somebody listens on is refused all the same.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise SaldoError("port_taken", host=host, port=wanted)
+
+
+def as_object(made: Demo, address: str | None) -> dict[str, Any]:
+    """The JSON of ``saldo demo --json``; ``imports`` is empty where the company was already there."""
+    return {
+        "company": made.code,
+        "name": made.name,
+        "as_of": made.as_of.isoformat(),
+        "created": bool(made.imports),
+        "folder": str(made.folder),
+        "imports": [entry.as_json() for entry in made.imports],
+        "logins": [
+            {"login": login.username, "role": login.role, "password": login.password} for login in made.logins
+        ],
+        "address": address,
+    }
+
+
+def as_text(made: Demo, address: str | None) -> str:
+    if made.imports:
+        lines = [f"{made.name} ({made.code}) was imported from {made.folder / 'files'}:"]
+        lines += [
+            f"  {entry.name:<22} {entry.done:>6} rows taken in, {entry.rejections} refused"
+            for entry in made.imports
+        ]
+    else:
+        lines = [f"{made.name} ({made.code}) is already there: nothing was imported."]
+    lines += [f"The day {made.as_of.isoformat()} is ready.", "", "Logins:"]
+    for login in made.logins:
+        word = login.password or "(existed before the demo: its own password)"
+        lines.append(f"  {login.username:<12} {word:<18} {login.purpose}")
+    lines.append(f"  (kept in {made.folder / 'logins.txt'})")
+    if address:
+        lines += ["", f"Saldo is at {address} (Ctrl-C ends it)"]
+    else:
+        lines += ["", "Serve it with: saldo demo, or saldo serve"]
+    return "\n".join(lines)
