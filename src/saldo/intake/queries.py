@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from saldo.core.context import Context
 from saldo.core.errors import Rejection as RefusedInput
@@ -115,3 +115,14 @@ def last_import_day() -> date | None:
     """Until which day the data reach: the day of the newest export read to the end."""
     found = Batch.objects.filter(status__in=[Batch.Status.DONE, Batch.Status.ASKS])
     return found.order_by("-as_at_date").values_list("as_at_date", flat=True).first()
+
+
+def first_export_day(company_id: int, known_at: datetime) -> date | None:
+    """The day of the first export of receivables read for the company (or for several at once)."""
+    found = Batch.objects.filter(
+        Q(company_id=company_id) | Q(company_id=None),
+        kind__in=["receivables", "invoices"],
+        status__in=[Batch.Status.DONE, Batch.Status.ASKS],
+        recorded_at__lte=known_at,
+    )
+    return found.order_by("as_at_date").values_list("as_at_date", flat=True).first()

@@ -15,7 +15,7 @@ class Measure(models.Model):
     currency = models.CharField(max_length=3, blank=True, default="")
     value = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     reason = models.CharField(max_length=60, blank=True, default="")
-    definition = models.CharField(max_length=20)
+    definition = models.CharField(max_length=40)
 
     class Meta:
         constraints = [

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(blank=True, default='', max_length=3)),
                 ('value', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
                 ('reason', models.CharField(blank=True, default='', max_length=60)),
-                ('definition', models.CharField(max_length=20)),
+                ('definition', models.CharField(max_length=40)),
                 ('day_run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='identity.dayrun')),
             ],
             options={

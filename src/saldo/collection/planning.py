@@ -1,0 +1,60 @@
+"""The plan of a day: what people agreed that comes due, and the ranked actions as they are kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from saldo.collection.models import Action
+from saldo.core.context import Context
+from saldo.storage.frames import copy_in, copy_out
+
+DATED_SCHEMA = {"account_id": pl.Int64, "code": pl.String, "date": pl.Date}
+KEPT = (
+    "account_id", "rank", "block", "minutes", "currency", "value_mills", "value_per_minute_mills",
+    "overdue_mills", "open_mills", "oldest_days", "p30", "rung",
+)  # fmt: skip
+
+
+def dated_entries(ctx: Context) -> pl.DataFrame:
+    """DATED_SCHEMA: accounts whose last outcome asked to come back to them by the day."""
+    sql = """
+    SELECT account_id, 'callback', follow_up_date FROM (
+        SELECT DISTINCT ON (o.account_id) o.account_id, o.state, o.follow_up_date
+          FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
+         WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
+           AND o.state <> 'note'
+         ORDER BY o.account_id, o.recorded_at DESC, o.id DESC) last
+     WHERE state <> 'undone' AND follow_up_date <= %(as_of)s ORDER BY account_id
+    """
+    params = {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity", "as_of": ctx.as_of}
+    return copy_out(sql, params, DATED_SCHEMA)
+
+
+def reasons_json(reasons: list[dict[str, str]]) -> str:
+    """A row's reasons as they are kept: [{code, params}], params an object."""
+    return json.dumps(
+        [{"code": reason["code"], "params": json.loads(reason["params"])} for reason in reasons], ensure_ascii=False
+    )
+
+
+def keep_actions(day_run_id: int, ranked: pl.DataFrame) -> int:
+    """Store the ranked worklist of a day run. ranked: RANKING_SCHEMA with account_id and open_mills."""
+    reasons = pl.Series("reasons", [reasons_json(row) for row in ranked["reasons"].to_list()], dtype=pl.String)
+    return copy_in(
+        "collection_action",
+        ranked.select(*KEPT, pl.col("action").alias("kind"), pl.lit(day_run_id).alias("day_run_id"), reasons),
+    )
+
+
+def stored_plan(day_run_id: int) -> list[dict[str, Any]]:
+    """The actions of a day run in rank order, with the account's code and the customer's name."""
+    found = Action.objects.filter(day_run_id=day_run_id).order_by("currency", "rank")
+    return list(
+        found.values(
+            "rank", "block", "kind", "minutes", "currency", "value", "value_per_minute", "overdue", "open",
+            "oldest_days", "p30", "rung", "reasons", "account_id", "account__code", "account__customer__name",
+        )
+    )  # fmt: skip

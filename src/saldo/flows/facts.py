@@ -1,0 +1,67 @@
+"""What is known on a day of one company, as the frames that the engines read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from saldo.collection.planning import dated_entries
+from saldo.core.context import Context
+from saldo.intake.queries import first_export_day
+from saldo.ledger.queries import daily_sales, first_document_date, open_items, payment_history
+from saldo.parties.frames import account_frame
+
+# Payments from so long before the first export can only come from an imported history.
+HISTORY_LEAD_DAYS = 30
+SALES_WINDOW_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Frames cut at (as_of, known_at).
+
+    open_items: debits and credits with a balance, with customer_id and segment. history: installments, paid
+    and open. known_from: first day from which payments are known too, None if they always were.
+    sales_from: first day from which all sales are known, None if only open items are.
+    """
+
+    as_of: date
+    open_items: pl.DataFrame
+    history: pl.DataFrame
+    sales: pl.DataFrame
+    dated: pl.DataFrame
+    known_from: date | None
+    sales_from: date | None
+
+
+def gather(ctx: Context) -> Facts:
+    """Read the facts of ``ctx.company_id`` as of the day, as known at the run's instant."""
+    assert ctx.company_id is not None and ctx.known_at is not None
+    accounts = account_frame(ctx)
+    history = payment_history(ctx).join(accounts, on="account_id", how="left")
+    first_export = first_export_day(ctx.company_id, ctx.known_at)
+    known_from = _payments_known_from(history, first_export)
+    return Facts(
+        as_of=ctx.as_of,
+        open_items=open_items(ctx).join(accounts, on="account_id", how="left"),
+        history=history,
+        sales=daily_sales(ctx, ctx.as_of - timedelta(days=SALES_WINDOW_DAYS)),
+        dated=dated_entries(ctx),
+        known_from=known_from,
+        sales_from=first_document_date(ctx) if known_from is None else known_from,
+    )
+
+
+def _payments_known_from(history: pl.DataFrame, first_export: date | None) -> date | None:
+    """None where a history of closed items was imported; else only what was open at the first export is known.
+
+    Without it the items that were paid before are missing, and who is still open would look typical.
+    """
+    earliest = history.filter(~pl.col("closed_unknown"))["paid_date"].min()
+    if first_export is None:
+        return None
+    if isinstance(earliest, date) and earliest < first_export - timedelta(days=HISTORY_LEAD_DAYS):
+        return None
+    return first_export

@@ -1,0 +1,68 @@
+"""The day's figures: totals, aging, KPIs and the cash that is expected."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import polars as pl
+
+from saldo.analytics.cash_forecast import cash_forecast
+from saldo.analytics.kpi import invoice_to_cash, portfolio_kpis, trailing_sales
+from saldo.analytics.payment_date import DelayModel
+from saldo.core.kpi import SALES_DAYS, Kpi
+from saldo.core.money import from_mills
+from saldo.flows.facts import Facts
+from saldo.measurement.operations import MeasureValue
+
+TOTALS_VERSION = "totals/1"
+BUCKET_NAMES = {
+    "current": "current",
+    "1-30": "days_1_30",
+    "31-60": "days_31_60",
+    "61-90": "days_61_90",
+    ">90": "days_over_90",
+}
+
+
+def measure(facts: Facts) -> list[MeasureValue]:
+    """Every figure of the day by currency; null values carry the reason why they cannot be known."""
+    sales = trailing_sales(
+        facts.sales.rename({"sales_mills": "amount_mills"}), facts.as_of, facts.sales_from
+    )
+    boards = portfolio_kpis(facts.open_items, facts.as_of, sales)
+    to_cash = invoice_to_cash(facts.history, facts.as_of - timedelta(days=SALES_DAYS - 1), facts.as_of)
+    unapplied = dict(
+        facts.open_items.filter((pl.col("balance_mills") < 0) & (pl.col("kind") == "payment"))
+        .group_by("currency")
+        .agg(-pl.col("balance_mills").sum())
+        .iter_rows()
+    )
+    values: list[MeasureValue] = []
+    for currency, board in boards.items():
+        amounts = {
+            "open": board.open_mills,
+            "credits": board.credits_mills,
+            "net": board.net_mills,
+            "overdue": board.overdue_mills,
+            "overdue_net": max(board.overdue_mills - board.credits_mills, 0),
+            "unapplied": unapplied.get(currency, 0),
+            **{BUCKET_NAMES[name]: mills for name, mills in board.buckets.items()},
+        }
+        values += [
+            MeasureValue(name, currency, from_mills(mills), "", TOTALS_VERSION) for name, mills in amounts.items()
+        ]
+        values += [_of_kpi(kpi, currency) for kpi in board.indicators.values()]
+        if currency in to_cash:
+            values.append(_of_kpi(to_cash[currency], currency))
+    return values
+
+
+def _of_kpi(kpi: Kpi, currency: str) -> MeasureValue:
+    value = None if kpi.value is None else Decimal(repr(kpi.value)).quantize(Decimal("0.000001"))
+    return MeasureValue(kpi.code, currency, value, kpi.reason or "", kpi.definition.split(":")[0])
+
+
+def expect_cash(facts: Facts, model: DelayModel) -> pl.DataFrame:
+    """CASH_SCHEMA: expected cash of the next weeks with its band."""
+    return cash_forecast(model, facts.open_items)

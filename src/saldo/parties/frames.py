@@ -1,0 +1,26 @@
+"""Accounts as a frame, for the engines that look at the whole portfolio."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from saldo.core.context import Context
+from saldo.storage.frames import copy_out
+
+ACCOUNT_FRAME_SCHEMA = {"account_id": pl.Int64, "customer_id": pl.Int64, "segment": pl.String}
+
+
+def account_frame(ctx: Context) -> pl.DataFrame:
+    """ACCOUNT_FRAME_SCHEMA: the accounts of the context's company known at known_at.
+
+    The segment is the one the account was given, else the customer's country; null where neither is known.
+    """
+    sql = """
+    SELECT a.id, a.customer_id, coalesce(nullif(a.segment, ''), nullif(c.country, ''))
+      FROM parties_customeraccount a JOIN parties_customer c ON c.id = a.customer_id
+     WHERE a.company_id = %(company_id)s AND a.recorded_at <= %(known_at)s
+     ORDER BY a.id
+    """
+    return copy_out(
+        sql, {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity"}, ACCOUNT_FRAME_SCHEMA
+    )
