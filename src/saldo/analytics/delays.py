@@ -48,10 +48,12 @@ WIDTHS: Floats = np.diff(EDGES).astype(np.float64)
 
 # The profiles: typical delay and spread (of a logistic curve: standard deviation 1.8 times the scale).
 PROFILE_DAYS: Floats = np.array(
-    [-90, -75, -60, -50, *range(-40, 43, 3), 48, 55, 65, 75, 90, 110, 140, 180], dtype=np.float64
+    [-90, -75, -60, -50, *range(-40, 43, 3), 48, 55, 65, 75, 90, 110, 140, 180, 250, 365, 540, 800],
+    dtype=np.float64,
 )
 PROFILE_SCALES: Floats = np.array([3.0, 6.0, 12.0, 24.0])
 PROFILE_BLEND = 0.05
+BLEND_DAYS: Ints = np.array([-120, -60, -30, -15, 0, 15, 30, 45, 60, 90, 180, 365, 730], dtype=np.int64)
 STRENGTH_GRID = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 # Strengths are estimated on at most this many groups, evenly spread: enough to settle a grid of nine.
 SAMPLE_GROUPS = 2000
@@ -149,11 +151,16 @@ def portfolio_hazard(counts: Counts, prior: DelayPrior) -> Floats:
 
 
 def profiles(portfolio: Floats) -> Floats:
-    """Hazards of each profile, one row per profile: a logistic curve and PROFILE_BLEND of the portfolio's."""
+    """Hazards of each profile, one row per profile: a logistic curve and PROFILE_BLEND of the portfolio's.
+
+    The portfolio's curve is taken smooth (between BLEND_DAYS), lest its peaks, such as the due date itself,
+    make every profile fit the invoices paid on them.
+    """
     location, scale = (grid.ravel()[:, None] for grid in np.meshgrid(PROFILE_DAYS, PROFILE_SCALES))
     is_open = 1.0 / (1.0 + np.exp(np.minimum((EDGES[None, :] + 0.5 - location) / scale, 500.0)))
     is_open /= is_open[:, :1]
-    common = np.exp(log_open_at_edges(portfolio[None, :]))
+    curve = log_open_at_edges(portfolio[None, :])[0]
+    common = np.exp(np.interp(EDGES, BLEND_DAYS, curve[np.searchsorted(EDGES, BLEND_DAYS)]))
     return _hazard_of(np.log((1.0 - PROFILE_BLEND) * is_open + PROFILE_BLEND * common))
 
 
@@ -225,6 +232,14 @@ class Hierarchy:
     segment_strength: float
     shape_strength: float
     likeness: float
+
+
+def prior_only(accounts: int, segments: int, prior: DelayPrior) -> Hierarchy:
+    """All levels where too little is known: the stated prior."""
+    hazard = prior_hazard(prior)[None, :]
+    strength = prior.strength_invoices
+    levels = (hazard, np.repeat(hazard, segments, axis=0), np.repeat(hazard, accounts, axis=0))
+    return Hierarchy(*levels, segment_strength=strength, shape_strength=strength, likeness=strength)
 
 
 def _likeness(shares: Floats, hazard: Floats) -> float:

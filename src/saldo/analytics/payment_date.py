@@ -76,9 +76,12 @@ def _check_history(history: pl.DataFrame, as_of: date) -> None:
         raise ValueError("history has installments without a due date: derive it from their terms first")
 
 
-def _training_rows(history: pl.DataFrame, as_of: date, half_life_days: float) -> pl.DataFrame:
+def _training_rows(
+    history: pl.DataFrame, as_of: date, half_life_days: float, known_from: date | None
+) -> pl.DataFrame:
     """One row per usable installment: account_id, segment, entry, exit (days past due), is_paid, weight.
 
+    Before ``known_from`` only what stayed open is known, so nobody is at risk before it (left truncation).
     Items closed without a known cause tell nothing about payment and are left out. Weights fall with the age
     of the document, never of the payment: weighting by payment day would favor those already paid.
     """
@@ -87,10 +90,15 @@ def _training_rows(history: pl.DataFrame, as_of: date, half_life_days: float) ->
     exit_days = pl.when(is_paid).then(_days_past_due("paid_date")).otherwise(
         (pl.lit(as_of) - pl.col("due_date")).dt.total_days()
     )  # fmt: skip
-    return history.filter(~pl.col("closed_unknown")).select(
+    entry = _days_past_due("document_date").fill_null(delays.FIRST_DAY)
+    usable = history.filter(~pl.col("closed_unknown"))
+    if known_from is not None:
+        entry = pl.max_horizontal(entry, (pl.lit(known_from) - pl.col("due_date")).dt.total_days())
+        usable = usable.filter(pl.col("paid_date").is_null() | (pl.col("paid_date") >= known_from))
+    return usable.select(
         "account_id",
         "segment",
-        _days_past_due("document_date").fill_null(delays.FIRST_DAY).alias("entry"),
+        entry.alias("entry"),
         exit_days.alias("exit"),
         is_paid.alias("is_paid"),
         (-age * (np.log(2.0) / half_life_days)).exp().alias("weight"),
@@ -129,30 +137,42 @@ def _evidence(levels: Hierarchy, accounts: Counts, segment_of: Ints, prior: Dela
     return np.concatenate([unseen, unseen[1:][segment_of] + own])
 
 
-def fit(history: pl.DataFrame, as_of: date, prior: DelayPrior | None = None) -> DelayModel:
+def fit(
+    history: pl.DataFrame, as_of: date, prior: DelayPrior | None = None, known_from: date | None = None
+) -> DelayModel:
     """Estimate the delay distributions from what was known at ``as_of``.
 
     history: one row per installment known at ``as_of``, the open ones included: account_id, segment (Utf8?),
     document_date (Date?), due_date (Date), paid_date (Date?, null = open, censored at ``as_of``),
-    closed_unknown (Boolean). Other columns are ignored. Raises ValueError if a date is after ``as_of``.
+    closed_unknown (Boolean). Other columns are ignored. known_from: first day from which payments are known
+    (24 months of closed items: the day they begin). Raises ValueError if a date is after ``as_of``.
+
+    With fewer paid invoices than the stated minimum every curve is the stated prior: a list of open items
+    alone holds only what was not paid, and would teach that nobody pays.
     """
     prior = prior or default_priors().delay
     _check_history(history, as_of)
-    rows = _training_rows(history, as_of, prior.half_life_days)
+    rows = _training_rows(history, as_of, prior.half_life_days, known_from)
     accounts = _account_table(rows)
     segments = (
         accounts.group_by("segment").agg(pl.col("n_history").sum().alias("segment_paid")).sort("segment")
     )
+    portfolio_paid = int(accounts["n_history"].sum())
+    is_sufficient = portfolio_paid >= prior.portfolio_minimum
     counts = delays.count(
         _codes(rows, accounts, "account_id"),
         rows["entry"].to_numpy().astype(np.int64),
         rows["exit"].to_numpy().astype(np.int64),
         rows["is_paid"].to_numpy(),
-        rows["weight"].to_numpy(),
+        rows["weight"].to_numpy() if is_sufficient else np.zeros(len(rows)),
         len(accounts),
     )
     segment_of = _codes(accounts, segments, "segment")
-    levels = delays.estimate(counts, segment_of, len(segments), prior)
+    levels = (
+        delays.estimate(counts, segment_of, len(segments), prior)
+        if is_sufficient
+        else delays.prior_only(len(accounts), len(segments), prior)
+    )
     stacked = np.concatenate([levels.portfolio, levels.segments, levels.accounts])
     return DelayModel(
         as_of=as_of,
@@ -160,7 +180,7 @@ def fit(history: pl.DataFrame, as_of: date, prior: DelayPrior | None = None) -> 
         evidence=_evidence(levels, counts, segment_of, prior),
         accounts=accounts.drop("segment").with_row_index("account_row", offset=1 + len(segments)),
         segments=segments.with_row_index("segment_row", offset=1),
-        portfolio_paid=int(accounts["n_history"].sum()),
+        portfolio_paid=portfolio_paid,
         segment_strength=levels.segment_strength,
         shape_strength=levels.shape_strength,
         prior=prior,
@@ -180,11 +200,11 @@ def _with_rows(model: DelayModel, open_items: pl.DataFrame) -> pl.DataFrame:
     """The open items, in their order, with curve_row, account facts and rung."""
     prior = model.prior
     rung = (
-        pl.when(pl.col("n_history") >= prior.account_minimum).then(pl.lit("account"))
+        pl.when(pl.lit(model.portfolio_paid) < prior.portfolio_minimum).then(pl.lit("insufficient"))
+        .when(pl.col("n_history") >= prior.account_minimum).then(pl.lit("account"))
         .when((pl.col("segment_paid") >= prior.segment_minimum) & pl.col("segment").is_not_null())
         .then(pl.lit("segment"))
-        .when(pl.lit(model.portfolio_paid) >= prior.portfolio_minimum).then(pl.lit("portfolio"))
-        .otherwise(pl.lit("insufficient"))
+        .otherwise(pl.lit("portfolio"))
     )  # fmt: skip
     return (
         open_items.select("account_id", "segment", "due_date")
@@ -235,9 +255,12 @@ def _dates(model: DelayModel, days: Ints, name: str) -> pl.Series:
 
 
 def _band(share: Floats, evidence: Floats) -> tuple[Floats, Floats]:
-    """80% interval of a probability known from ``evidence`` invoices (normal on the log-odds scale)."""
-    p = np.clip(share, 1e-6, 1 - 1e-6)
-    center, width = np.log(p / (1 - p)), Z80 / np.sqrt(evidence * p * (1 - p))
+    """80% interval of a probability known from ``evidence`` invoices.
+
+    Normal on the log-odds scale, with the half invoice on either side of Haldane and Anscombe.
+    """
+    yes, no = evidence * share + 0.5, evidence * (1.0 - share) + 0.5
+    center, width = np.log(yes / no), Z80 * np.sqrt(1.0 / yes + 1.0 / no)
     low, high = 1 / (1 + np.exp(width - center)), 1 / (1 + np.exp(-width - center))
     return np.minimum(low, share), np.maximum(high, share)
 
@@ -276,7 +299,11 @@ def forecast(model: DelayModel, open_items: pl.DataFrame) -> pl.DataFrame:
 
 
 def payment_forecast(
-    history: pl.DataFrame, open_items: pl.DataFrame, as_of: date, prior: DelayPrior | None = None
+    history: pl.DataFrame,
+    open_items: pl.DataFrame,
+    as_of: date,
+    prior: DelayPrior | None = None,
+    known_from: date | None = None,
 ) -> pl.DataFrame:
     """``forecast`` of ``open_items`` by a model fitted on ``history``, both as known at ``as_of``."""
-    return forecast(fit(history, as_of, prior), open_items)
+    return forecast(fit(history, as_of, prior, known_from), open_items)

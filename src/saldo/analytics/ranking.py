@@ -11,10 +11,11 @@ from datetime import date
 import polars as pl
 
 from saldo.core.priority import action_cost_mills
-from saldo.core.priors import PriorityPrior, default_priors
+from saldo.core.priors import NO_ACTION, PriorityPrior, default_priors
 
 INSUFFICIENT = "insufficient"
-DATED, VALUE = "dated", "value"
+# The blocks, in their order (which is the alphabetical one).
+DATED, VALUE, WAIT = "dated", "value", "wait"
 REASONS = pl.List(pl.Struct({"code": pl.Utf8(), "params": pl.Utf8()}))
 
 RANKING_SCHEMA: dict[str, pl.DataType] = {
@@ -109,7 +110,8 @@ def _entering(accounts: pl.DataFrame, dated: pl.DataFrame, prior: PriorityPrior)
     """Accounts that enter the list, with their dated reason if they have one.
 
     By value: more overdue than the minimum and a contact that pays for itself (where history is
-    insufficient, the amount alone decides), or a large amount due soon and nothing overdue.
+    insufficient, the amount alone decides), or a large amount due soon and nothing overdue. Accounts over
+    the minimum whose contact would cost more than it brings wait, and are seen to wait.
     """
     earliest = (
         dated.sort("date", "code").group_by("account_id", maintain_order=True).first()
@@ -120,17 +122,19 @@ def _entering(accounts: pl.DataFrame, dated: pl.DataFrame, prior: PriorityPrior)
     courtesy = (pl.col("overdue_mills") == 0) & (pl.col("soon_mills") >= prior.courtesy_minimum_mills)
     joined = accounts.join(earliest, on="account_id", how="left", maintain_order="left")
     is_dated = pl.col("dated_code").is_not_null()
-    return joined.filter(is_dated | (reminder & worthwhile) | courtesy).with_columns(
-        pl.when(is_dated).then(pl.lit(DATED)).otherwise(pl.lit(VALUE)).alias("block"),
-        courtesy.alias("courtesy"),
+    is_value = courtesy | (reminder & worthwhile)
+    undated = pl.when(is_value).then(pl.lit(VALUE)).otherwise(pl.lit(WAIT))
+    block = pl.when(is_dated).then(pl.lit(DATED)).otherwise(undated)
+    return joined.filter(is_dated | reminder | courtesy).with_columns(
+        block.alias("block"), courtesy.alias("courtesy")
     )
 
 
 def _ordered(entries: pl.DataFrame) -> pl.DataFrame:
     """Entries by currency in their final order, with ``rank`` from 1.
 
-    Dated first, the oldest date first. Then by value per minute; accounts with insufficient history keep,
-    among themselves, the places that the stated prior gives them, but fill them by amount x age.
+    Dated first, the oldest date first; then by value per minute; what waits last. Accounts with insufficient
+    history keep among themselves the places that the stated prior gives them, but fill them by amount x age.
     """
     by_value = entries.sort(
         ["currency", "block", "dated_since", "per_minute", "overdue_mills", "account_id"],
@@ -176,14 +180,16 @@ def _with_reasons(entries: pl.DataFrame) -> pl.DataFrame:
         following["account_id"].cast(pl.Utf8).alias("next_account"),
     )
     insufficient = pl.col("rung") == INSUFFICIENT
-    in_value = pl.col("block") == VALUE
+    in_value, is_dated = pl.col("block") == VALUE, pl.col("block") == DATED
+    waits = pl.col("block") == WAIT
     by_value = in_value & pl.col("same_block") & ~insufficient & ~pl.col("next_insufficient")
     next_value = pl.max_horizontal("next_per_minute", 0.0) * pl.col("minutes")
+    gross = pl.col("value") + pl.col("cost")
     payment = _payment_that_lowers(pl.when(by_value).then(next_value).otherwise(0.0))
     situation = _reason(
         pl.when(pl.col("courtesy")).then(pl.lit("courtesy_check"))
         .when(insufficient).then(pl.lit("insufficient_history")).otherwise(pl.lit("situation")),
-        mean_delay_days=pl.col("mean_delay_days").round(0), n_history=pl.col("n_history"),
+        mean_delay_days=pl.col("mean_delay_days").cast(pl.Float64).round(0), n_history=pl.col("n_history"),
         rung=pl.col("rung"), overdue_items=pl.col("overdue_items"), over_30_items=pl.col("over_30_items"),
         oldest_days=pl.col("oldest_days"), p30=pl.col("p30").round(4),
         amount_mills=pl.max_horizontal("overdue_mills", "soon_mills"), currency=pl.col("currency"),
@@ -200,6 +206,10 @@ def _with_reasons(entries: pl.DataFrame) -> pl.DataFrame:
             next_amount_days=pl.col("next_amount_days") // 1000, currency=pl.col("currency"),
             next_account=pl.col("next_account"),
         ))
+        .when(waits).then(_reason(
+            "contact_not_worth", gain_mills=gross.round().cast(pl.Int64),
+            cost_mills=pl.col("cost").round().cast(pl.Int64), currency=pl.col("currency"),
+        ))
     )  # fmt: skip
     change = (
         pl.when(insufficient & in_value).then(_reason(
@@ -209,9 +219,13 @@ def _with_reasons(entries: pl.DataFrame) -> pl.DataFrame:
             pl.when(by_value).then(pl.lit("payment_would_lower")).otherwise(pl.lit("payment_would_remove")),
             amount_mills=payment, currency=pl.col("currency"),
         ))
-        .when(pl.col("block") == DATED).then(_reason("contact_would_remove", action=pl.col("action")))
+        .when(is_dated).then(_reason("contact_would_remove", action=pl.col("action")))
+        .when(waits & (gross > 0)).then(_reason(
+            "amount_would_raise", currency=pl.col("currency"),
+            amount_mills=(pl.col("overdue_mills") * pl.col("cost") / gross).ceil().cast(pl.Int64),
+        ))
     )  # fmt: skip
-    first = pl.when(~in_value).then(dated)
+    first = pl.when(is_dated).then(dated)
     candidates = {"r0": first, "r1": situation, "r2": beats, "r3": change}
     entries = entries.with_columns(**candidates)
     return entries.with_columns(pl.concat_list(*candidates).list.drop_nulls().list.head(3).alias("reasons"))
@@ -240,7 +254,13 @@ def rank(
         dated = pl.DataFrame(schema={"account_id": key, "code": pl.Utf8(), "date": pl.Date()})
     accounts = _accounts(_converted(items, reporting_currency, rates or {}), as_of, prior)
     entries = _entering(_with_action(accounts, prior), dated, prior)
-    ranked = _with_reasons(_ordered(entries))
+    ranked = _with_reasons(_ordered(entries)).with_columns(
+        pl.when(pl.col("block") == WAIT).then(pl.lit(NO_ACTION)).otherwise("action").alias("action"),
+        *(
+            pl.when(pl.col("block") == WAIT).then(0.0).otherwise(name).alias(name)
+            for name in ("minutes", "value", "per_minute")
+        ),
+    )
     return ranked.with_columns(
         pl.col("minutes").cum_sum().over("currency").alias("cumulative_minutes"),
         pl.col("value").round().cast(pl.Int64).alias("value_mills"),
