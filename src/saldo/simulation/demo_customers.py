@@ -20,6 +20,8 @@ from saldo.core.terms_model import Installment, PaymentTerms
 
 LARGEST = 10
 MIDDLE = 60
+DIALING = {"IT": "+39 0", "DE": "+49 ", "FR": "+33 "}
+LEGAL_FORM = re.compile(r" (?:S\.\S+|di .+|GmbH|SAS)$")
 T = TypeVar("T")
 
 
@@ -130,7 +132,7 @@ def make_customers(seed: int, count: int) -> list[DemoCustomer]:
     customers = []
     for rank in range(count):
         country = rng.choice(("DE", "FR")) if rank in foreign else "IT"
-        card = _Card(f"{codes[rank]:06d}", names[rank], country, serials[rank], shares[rank])
+        card = _Card(f"{codes[rank]:06d}", names[rank], country, serials[rank], shares[rank], rank < LARGEST)
         customers.append(_customer(rng, card, types[rank]))
     specials = rng.sample([i for i in range(MIDDLE // 3, count) if i not in foreign], 2)
     for index, special in zip(specials, ("public_body", "condominium"), strict=True):
@@ -192,6 +194,7 @@ class _Card:
     country: str
     serial: int
     sales_share: float
+    is_large: bool
 
 
 def _customer(rng: random.Random, card: _Card, paying_type: PayingType) -> DemoCustomer:
@@ -203,7 +206,8 @@ def _customer(rng: random.Random, card: _Card, paying_type: PayingType) -> DemoC
         abroad = words["foreign"][country]
         name = f"{rng.choice(abroad['prefixes'])} {rng.choice(words['families'])} {abroad['form']}"
     vat = vat_number(country, card.serial, office)
-    domain = _slug(name) + ".test"
+    slug = _slug(LEGAL_FORM.sub("", name))
+    domain = slug + ".test"
     return DemoCustomer(
         code=card.code,
         name=name,
@@ -215,8 +219,8 @@ def _customer(rng: random.Random, card: _Card, paying_type: PayingType) -> DemoC
         city=city,
         province=province,
         language="it" if country == "IT" else "en",
-        pec=f"{_slug(name)}@pec.{domain}" if country == "IT" else "",
-        contacts=_contacts(rng, domain),
+        pec=f"{slug}@pec.{domain}" if country == "IT" else "",
+        contacts=_contacts(rng, domain, card),
         paying_type=paying_type,
         terms=_terms(rng, paying_type, country),
         sales_share=card.sales_share,
@@ -228,15 +232,15 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded(name)).strip("-")[:40].strip("-")
 
 
-def _contacts(rng: random.Random, domain: str) -> tuple[Contact, ...]:
+def _contacts(rng: random.Random, domain: str, card: _Card) -> tuple[Contact, ...]:
     options, words = table("demo")["customers"], table("demo_words")
     count = 2 if rng.random() < options["second_contact_share"] else 1
     contacts = []
     for role in rng.sample(words["roles"], count):
         given, family = rng.choice(words["given"]), rng.choice(words["families"])
-        has_email = rng.random() >= options["missing_email_share"]
+        has_email = rng.random() >= options["missing_email_share"] or card.is_large
         email = f"{_slug(given)}.{_slug(family)}@{domain}" if has_email else ""
-        phone = f"+39 0{rng.choice('123456789')}{rng.randrange(10)} 555 {rng.randrange(10_000):04d}"
+        phone = f"{DIALING[card.country]}{rng.choice('123456789')}{rng.randrange(10)} 555 {rng.randrange(10_000):04d}"
         contacts.append(Contact(f"{given} {family}", role, email, phone))
     return tuple(contacts)
 

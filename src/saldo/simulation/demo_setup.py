@@ -117,16 +117,16 @@ def ensure_demo(ctx: Context, home: Path, seed: int, size: str, step: Step) -> D
         imports = tuple(import_files(inside, code, files, step))
     if run is None or run.as_of < ctx.as_of:
         step(f"Running the day {ctx.as_of.isoformat()}")
-        _run_day(inside)
+        _run_day(inside, row.id)
     step("Logins")
     as_of = max(ctx.as_of, run.as_of) if run else ctx.as_of
     return Demo(code, name, as_of, folder, imports, ensure_logins(ctx, folder))
 
 
-def _run_day(ctx: Context) -> None:
+def _run_day(ctx: Context, company_id: int) -> None:
     from saldo.flows.day import run_day
 
-    run_day(ctx)
+    run_day(ctx, company_id)
 
 
 def import_files(ctx: Context, code: str, files: DemoFiles, step: Step) -> Iterator[Imported]:
