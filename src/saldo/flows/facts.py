@@ -38,7 +38,7 @@ class Facts:
 
 def gather(ctx: Context) -> Facts:
     """Read the facts of ``ctx.company_id`` as of the day, as known at the run's instant."""
-    assert ctx.company_id is not None and ctx.known_at is not None
+    assert ctx.company_id is not None, "facts are those of one company"
     accounts = account_frame(ctx)
     history = payment_history(ctx).join(accounts, on="account_id", how="left")
     first_export = first_export_day(ctx.company_id, ctx.known_at)

@@ -24,7 +24,8 @@ from saldo.core.money import decimal_text
 from saldo.flows import reading
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
 from saldo.flows.reading import Told
-from saldo.formats.tabular.mapping import dump_toml
+from saldo.formats.detect import TABULAR_KINDS, detect_kind
+from saldo.formats.tabular import Mapping, RawTable, dump_toml, open_table, suggest, to_customers, to_receivables
 from saldo.identity.operations import record_event, stamped
 from saldo.identity.queries import CompanyRow
 from saldo.intake import operations as intake
@@ -36,7 +37,6 @@ from saldo.storage.locks import importing, recording_session
 
 # Above this many accounts in a file, reading the whole company is cheaper than asking for each.
 FEW_ACCOUNTS = 5_000
-INVOICE_KINDS = frozenset({"fatturapa", "fatturapa-p7m", "p7m", "zip", "eml", "sdi-message", "xml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,8 +308,6 @@ def _finish(
 def _import_customers(
     ctx: Context, batch: batches.BatchRow, accept_closures: bool, progress: Progress
 ) -> ImportResult:
-    from saldo.formats.tabular import open_table, to_customers
-
     data = batches.document_bytes(batch.document_id)
     profile = reading.mapping_of(batch.mapping + "\n")
     assert profile is not None, "a batch of customers is kept with its mapping"
@@ -367,3 +365,86 @@ _PROCESSES: dict[str, _Process] = {
 def confirm_closures(ctx: Context, batch_id: int, progress: Progress | None = None) -> ImportResult:
     """A person says that what vanished is closed indeed: read the batch again, closing it."""
     return process(ctx, batch_id, accept_closures=True, progress=progress)
+
+
+def fail_batch(ctx: Context, batch_id: int, error: Exception) -> None:
+    """Say on the batch that it ended by an unforeseen error: nobody waits for a batch that is not running."""
+    intake.finish_batch(ctx, batch_id, "failed", {}, SaldoError("import_crashed", problem=repr(error)[:300]).text(ctx.language))
+
+
+PREVIEW_ROWS = 20
+# What a company's history must reach back for payment behavior to be known.
+HISTORY_MONTHS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file holds and how it would be read. ``missing``: codes of what would make it worth more."""
+
+    kind: str
+    format: str
+    rows: int
+    rejections: list[Rejection]
+    preview: list[dict[str, Any]]
+    mapping_toml: str | None = None
+    mapping_name: str | None = None
+    confidence: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def inspect_file(ctx: Context, name: str, data: bytes, mapping_name_or_toml: str | None = None) -> Inspection:
+    """Read a file without writing anything: its kind, the mapping proposed or asked for, the first rows.
+
+    Raises SaldoError where the file as a whole cannot be read.
+    """
+    format_ = detect_kind(data, name)
+    if format_ not in TABULAR_KINDS:
+        told = reading.read_invoices(data, name)
+        return Inspection(
+            "invoices", format_, told.frame.height, told.rejections, _preview(told.frame), missing=_missing(told.frame)
+        )
+    mapping = reading.mapping_of(mapping_name_or_toml)
+    confidence: dict[str, float] = {}
+    notes: list[str] = []
+    if mapping is None:
+        proposal = suggest(open_table(data, name, None))
+        mapping, confidence = proposal.mapping, dict(proposal.confidence)
+        notes = list(proposal.notes_it if ctx.language == "it" else proposal.notes_en)
+    raw = open_table(data, name, mapping)
+    frame, rejections = _converted(ctx, raw, mapping)
+    return Inspection(
+        kind=mapping.kind,
+        format=format_,
+        rows=frame.height,
+        rejections=[*raw.rejections, *rejections],
+        preview=_preview(frame),
+        mapping_toml=dump_toml(mapping),
+        mapping_name=mapping.name,
+        confidence=confidence,
+        notes=notes,
+        columns=list(raw.columns),
+        missing=_missing(frame) if mapping.kind == "receivables" else [],
+    )
+
+
+def _converted(ctx: Context, raw: RawTable, mapping: Mapping) -> tuple[pl.DataFrame, list[Rejection]]:
+    if mapping.kind == "customers":
+        return to_customers(raw, mapping)
+    return to_receivables(raw, mapping, reading.currency_of_company(ctx, None))
+
+
+def _preview(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return frame.head(PREVIEW_ROWS).to_dicts()
+
+
+def _missing(frame: pl.DataFrame) -> list[str]:
+    """What a good forecast would need and this file does not have: closed items, and 24 months of them."""
+    settled = frame["settled_date"].drop_nulls()
+    if settled.is_empty():
+        return ["closed_items"]
+    first, last = frame["document_date"].min(), settled.max()
+    if isinstance(first, date) and isinstance(last, date) and (last - first).days < HISTORY_MONTHS * 30:
+        return ["history_months"]
+    return []

@@ -21,9 +21,7 @@ from saldo.core.normalize import normalized_number
 from saldo.core.terms import PaymentTerms, due_dates, parse_terms
 from saldo.formats.detect import named_if_inner, read_bytes
 from saldo.formats.receivables import frame_of
-from saldo.formats.tabular.convert import to_receivables
-from saldo.formats.tabular.mapping import Mapping, load_profile, parse_profile
-from saldo.formats.tabular.read import open_table
+from saldo.formats.tabular import Mapping, load_profile, open_table, parse_profile, to_receivables
 from saldo.identity.operations import ensure_company
 from saldo.identity.queries import CompanyRow, companies, company_by_code
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from saldo.analytics.cash_forecast import cash_forecast
-from saldo.analytics.kpi import invoice_to_cash, portfolio_kpis, trailing_sales
+from saldo.analytics.kpi import CurrencyKpis, invoice_to_cash, portfolio_kpis, trailing_sales
 from saldo.analytics.payment_date import DelayModel
 from saldo.core.kpi import SALES_DAYS, Kpi
 from saldo.core.money import from_mills
@@ -25,21 +25,33 @@ BUCKET_NAMES = {
 }
 
 
-def measure(facts: Facts) -> list[MeasureValue]:
-    """Every figure of the day by currency; null values carry the reason why they cannot be known."""
+def _boards(facts: Facts) -> dict[str, CurrencyKpis]:
     sales = trailing_sales(
         facts.sales.rename({"sales_mills": "amount_mills"}), facts.as_of, facts.sales_from
     )
-    boards = portfolio_kpis(facts.open_items, facts.as_of, sales)
+    return portfolio_kpis(facts.open_items, facts.as_of, sales)
+
+
+def kpi_boards(facts: Facts) -> dict[str, list[Kpi]]:
+    """The indicators of the day by currency; a null value carries the reason why it cannot be known."""
     to_cash = invoice_to_cash(facts.history, facts.as_of - timedelta(days=SALES_DAYS - 1), facts.as_of)
+    return {
+        currency: [*board.indicators.values(), *([to_cash[currency]] if currency in to_cash else [])]
+        for currency, board in _boards(facts).items()
+    }
+
+
+def measure(facts: Facts) -> list[MeasureValue]:
+    """Every figure of the day by currency: totals, aging buckets, indicators."""
     unapplied = dict(
         facts.open_items.filter((pl.col("balance_mills") < 0) & (pl.col("kind") == "payment"))
         .group_by("currency")
         .agg(-pl.col("balance_mills").sum())
         .iter_rows()
     )
+    indicators = kpi_boards(facts)
     values: list[MeasureValue] = []
-    for currency, board in boards.items():
+    for currency, board in _boards(facts).items():
         amounts = {
             "open": board.open_mills,
             "credits": board.credits_mills,
@@ -52,9 +64,7 @@ def measure(facts: Facts) -> list[MeasureValue]:
         values += [
             MeasureValue(name, currency, from_mills(mills), "", TOTALS_VERSION) for name, mills in amounts.items()
         ]
-        values += [_of_kpi(kpi, currency) for kpi in board.indicators.values()]
-        if currency in to_cash:
-            values.append(_of_kpi(to_cash[currency], currency))
+        values += [_of_kpi(kpi, currency) for kpi in indicators[currency]]
     return values
 
 

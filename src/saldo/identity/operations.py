@@ -108,3 +108,13 @@ def ensure_model_version(ctx: Context, engine: str, version: str, parameters: di
     return found
 
 
+
+
+def set_password(ctx: Context, username: str, password: str) -> None:
+    """Raises SaldoError("user_unknown")."""
+    user = User.objects.filter(username__iexact=username).first()
+    if user is None:
+        raise SaldoError("user_unknown", username=username)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record_event(replace(ctx, recorded_at=ctx.clock(), company_id=None), "user.password", "user", user.id)

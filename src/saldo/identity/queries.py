@@ -102,3 +102,29 @@ def last_recorded_at(company_id: int) -> datetime | None:
         .values_list("recorded_at", flat=True)
         .first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    username: str
+    full_name: str
+    email: str
+    is_active: bool
+    last_login: datetime | None
+    roles: tuple[tuple[str, str], ...]
+
+
+def user_rows() -> list[UserRow]:
+    """Every user with (role, company code) pairs; an empty code is every company."""
+    users = User.objects.order_by("username").prefetch_related("grants__company")
+    return [
+        UserRow(
+            user.username,
+            user.get_full_name(),
+            user.email,
+            user.is_active,
+            user.last_login,
+            tuple((g.role, g.company.code if g.company else "") for g in user.grants.all()),
+        )
+        for user in users
+    ]

@@ -117,12 +117,13 @@ def last_import_day() -> date | None:
     return found.order_by("-as_at_date").values_list("as_at_date", flat=True).first()
 
 
-def first_export_day(company_id: int, known_at: datetime) -> date | None:
+def first_export_day(company_id: int, known_at: datetime | None) -> date | None:
     """The day of the first export of receivables read for the company (or for several at once)."""
     found = Batch.objects.filter(
         Q(company_id=company_id) | Q(company_id=None),
         kind__in=["receivables", "invoices"],
         status__in=[Batch.Status.DONE, Batch.Status.ASKS],
-        recorded_at__lte=known_at,
     )
+    if known_at is not None:
+        found = found.filter(recorded_at__lte=known_at)
     return found.order_by("as_at_date").values_list("as_at_date", flat=True).first()

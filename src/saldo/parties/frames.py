@@ -24,3 +24,15 @@ def account_frame(ctx: Context) -> pl.DataFrame:
     return copy_out(
         sql, {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity"}, ACCOUNT_FRAME_SCHEMA
     )
+
+
+NAMES_SCHEMA = {"account_id": pl.Int64, "code": pl.String, "name": pl.String, "company": pl.String}
+
+
+def account_names() -> pl.DataFrame:
+    """NAMES_SCHEMA of every account."""
+    sql = """
+    SELECT a.id, a.code, c.name, o.code FROM parties_customeraccount a
+      JOIN parties_customer c ON c.id = a.customer_id JOIN identity_company o ON o.id = a.company_id
+    """
+    return copy_out(sql, {}, NAMES_SCHEMA)

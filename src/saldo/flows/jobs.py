@@ -1,0 +1,33 @@
+"""Deferring jobs by their task's name, inside the caller's transaction: no transaction, no job."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+IMPORT_TASK = "saldo.import_batch"
+CONFIRM_TASK = "saldo.confirm_closures"
+DAY_TASK = "saldo.run_day"
+
+
+def defer_import(batch_id: int, language: str = "it") -> None:
+    """Read a queued batch. Batches are read one after the other, in the order they came."""
+    app.configure_task(IMPORT_TASK, lock="import").defer(batch_id=batch_id, language=language)
+
+
+def defer_confirmation(batch_id: int, actor: str, language: str = "it") -> None:
+    """Close what vanished from a complete export, as a person confirmed."""
+    app.configure_task(CONFIRM_TASK, lock="import").defer(batch_id=batch_id, actor=actor, language=language)
+
+
+def defer_day(company_id: int, as_of: date, refresh: bool = True) -> bool:
+    """Run the day of a company; False where the same run is waiting already."""
+    key = f"day:{company_id}:{as_of.isoformat()}"
+    task = app.configure_task(DAY_TASK, queueing_lock=key, lock=f"day:{company_id}")
+    try:
+        task.defer(company_id=company_id, as_of=as_of.isoformat(), refresh=refresh)
+    except AlreadyEnqueued:
+        return False
+    return True

@@ -1,0 +1,151 @@
+"""saldo day, worklist, aging, kpi: the figures of any day, as known at any instant."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+
+from saldo.interfaces.commands.app import (
+    as_of_option,
+    command,
+    company_option,
+    context,
+    day_of,
+    errors,
+    json_option,
+    language,
+    prepare,
+    print_json,
+)
+
+INSTANT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+BUCKETS = {
+    "current": "current_mills",
+    "1-30": "days_1_30_mills",
+    "31-60": "days_31_60_mills",
+    "61-90": "days_61_90_mills",
+    ">90": "days_over_90_mills",
+}
+
+
+def _instant(value: datetime | None) -> datetime | None:
+    """An instant without a zone is meant in Italian time; a bare day means its end."""
+    if value is None:
+        return None
+    from saldo.interfaces.clock import LEGAL_ZONE
+
+    if value.tzinfo is None and value.hour == value.minute == value.second == 0:
+        value = value.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    return value if value.tzinfo else value.replace(tzinfo=LEGAL_ZONE)
+
+
+@click.command()
+@as_of_option
+@company_option
+@click.option("--refresh", is_flag=True, help="Take in what was recorded since the day was first run.")
+@json_option
+@command
+def day(as_of: datetime | None, company: str | None, refresh: bool, as_json: bool) -> None:
+    """Run the day: forecasts, worklist, figures. Run again, it gives the same day."""
+    prepare()
+    from saldo.flows.day import run_days
+
+    ctx = context(day_of(as_of), company=company)
+    results = run_days(ctx, refresh)
+    if as_json:
+        print_json({"as_of": ctx.as_of.isoformat(), "runs": [asdict(result) for result in results]})
+        return
+    for result in results:
+        state = "new" if result.is_new else "unchanged"
+        click.echo(
+            f"{result.company_code}: {ctx.as_of} version {result.version} ({state}), "
+            f"{result.items} open items, {result.actions} accounts in the worklist"
+        )
+        if result.later_facts and not result.is_new:
+            errors.print("  facts were recorded since; --refresh takes them in", style="yellow")
+
+
+@click.command()
+@as_of_option
+@company_option
+@click.option("--limit", type=int, help="Only the first rows.")
+@json_option
+@command
+def worklist(as_of: datetime | None, company: str | None, limit: int | None, as_json: bool) -> None:
+    """The day's worklist with its reasons; a day that was not run yet is run first."""
+    prepare()
+    from saldo.flows.day import worklist_of_day
+
+    ctx = context(day_of(as_of), company=company)
+    rows = worklist_of_day(ctx)[:limit]
+    if as_json:
+        print_json({"as_of": ctx.as_of.isoformat(), "rows": [_row_json(row) for row in rows]})
+        return
+    for row in rows:
+        click.echo(
+            f"{row['rank']:>4} {row['account']:<14} {row['name'][:34]:<34} {row['action']:<6} "
+            f"{row['overdue']:>16} {row['currency']}"
+        )
+        click.echo(f"       {row['reasons'][language()][0] if row['reasons'][language()] else ''}")
+
+
+def _row_json(row: dict[str, Any]) -> dict[str, Any]:
+    texts = row["reasons"]
+    return row | {"reasons": texts[language()], "reasons_it": texts["it"], "reasons_en": texts["en"]}
+
+
+@click.command()
+@as_of_option
+@company_option
+@click.option("--known-at", type=INSTANT, help="Only what was recorded up to this instant (ISO 8601).")
+@click.option("--by", type=click.Choice(["total", "account"]), default="total", show_default=True)
+@click.option("--currency", help="Only this currency.")
+@json_option
+@command
+def aging(
+    as_of: datetime | None, company: str | None, known_at: datetime | None, by: str, currency: str | None, as_json: bool
+) -> None:
+    """Open, credits, net, overdue and aging as of any day, as known at any instant."""
+    prepare()
+    from saldo.flows.figures import aging_of_day
+
+    ctx = context(day_of(as_of), _instant(known_at), company)
+    told = aging_of_day(ctx, by_account=by == "account", currency=currency)
+    if as_json:
+        print_json(told)
+        return
+    for total in told["currencies"]:
+        click.echo(f"{told['as_of']} {total['currency']}")
+        for name in ("open", "overdue", "credits", "unapplied", "net"):
+            click.echo(f"  {name:<10} {total[name]:>18}")
+        for name, amount in total["buckets"].items():
+            click.echo(f"  {name:<10} {amount:>18}")
+    for account in told.get("accounts", []):
+        click.echo(f"{account['account']:<14} {account['name'][:40]:<40} {account['open']:>16} {account['overdue']:>16}")
+
+
+@click.command()
+@as_of_option
+@company_option
+@click.option("--known-at", type=INSTANT, help="Only what was recorded up to this instant (ISO 8601).")
+@json_option
+@command
+def kpi(as_of: datetime | None, company: str | None, known_at: datetime | None, as_json: bool) -> None:
+    """DSO, overdue share and the other indicators, each with its definition."""
+    prepare()
+    from saldo.flows.figures import kpis_of_day
+
+    told = kpis_of_day(context(day_of(as_of), _instant(known_at), company))
+    if as_json:
+        print_json(told)
+        return
+    for board in told["currencies"]:
+        click.echo(f"{told['as_of']} {board['currency']}")
+        for one in board["indicators"]:
+            shown = one["value"] if one["value"] is not None else f"– ({one['reason']})"
+            click.echo(f"  {one['name']:<24} {shown:>12}  {one['definition']}")
+
+

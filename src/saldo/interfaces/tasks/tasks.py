@@ -1,0 +1,62 @@
+"""What the worker runs. Each task calls one flow and is safe to run again: flows recheck their state."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+
+from django.db import close_old_connections
+from procrastinate.contrib.django import app
+
+from saldo.core.context import Context
+from saldo.core.errors import SaldoError
+from saldo.flows import day
+from saldo.flows.import_documents import confirm_closures, fail_batch, process
+from saldo.flows.jobs import CONFIRM_TASK, DAY_TASK, IMPORT_TASK
+from saldo.interfaces import clock
+
+logger = logging.getLogger(__name__)
+
+
+def _context(actor: str, language: str, as_of: date | None = None) -> Context:
+    return Context(actor, as_of or clock.today(), clock.now, language=language)
+
+
+@app.task(name=IMPORT_TASK)
+def import_batch(batch_id: int, language: str = "it") -> None:
+    """Read a batch. A designed error is the batch's answer, not the job's failure."""
+    close_old_connections()
+    ctx = _context("system:worker", language)
+    try:
+        process(ctx, batch_id)
+    except SaldoError as error:
+        logger.warning("batch %s: %s", batch_id, error)
+    except Exception as error:
+        fail_batch(ctx, batch_id, error)
+        raise
+
+
+@app.task(name=CONFIRM_TASK)
+def confirm(batch_id: int, actor: str, language: str = "it") -> None:
+    close_old_connections()
+    ctx = _context(actor, language)
+    try:
+        confirm_closures(ctx, batch_id)
+    except Exception as error:
+        fail_batch(ctx, batch_id, error)
+        raise
+
+
+@app.task(name=DAY_TASK)
+def run_day(company_id: int, as_of: str, refresh: bool = True) -> None:
+    close_old_connections()
+    day.run_day(_context("system:worker", "it", date.fromisoformat(as_of)), company_id, refresh)
+
+
+@app.periodic(cron="*/2 * * * *")
+@app.task(name="saldo.retry_stalled", queueing_lock="retry_stalled", pass_context=True)
+async def retry_stalled(context: object, timestamp: int) -> None:
+    """Give the jobs of workers that died to those that live."""
+    manager = context.app.job_manager  # type: ignore[attr-defined]
+    for job in await manager.get_stalled_jobs():
+        await manager.retry_job(job)
