@@ -6,7 +6,6 @@ below it, so it is loaded by name.
 
 from __future__ import annotations
 
-import json
 import socket
 from datetime import date, datetime
 from importlib import import_module
@@ -14,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.simulation.demo_company import SIZES
 from saldo.simulation.demo_setup import Demo, display, ensure_demo, shown
+
+app = import_module("saldo.interfaces.commands.app")
+clock = import_module("saldo.interfaces.clock")
 
 HOST = "127.0.0.1"
 PORT = 8000
@@ -35,29 +36,31 @@ ACTOR = "system:demo"
 @click.option("--size", type=click.Choice(SIZES), default=SIZES[0], show_default=True)
 @click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@app.command
 def demo(no_serve: bool, seed: int, today: datetime | None, size: str, port: int, as_json: bool) -> None:
     """Import an invented company through the real intake, run the day, and serve the pages.
 
     Run again, it finds its company, runs the day if that is still to do, and serves.
     """
-    notes = Console(stderr=True, highlight=False)
-    import_module("saldo.interfaces.commands.app").prepare()
-    made = _made(today.date() if today else None, seed, size, notes)
+    app.prepare()
+    made = _made(today.date() if today else None, seed, size)
     found = None if no_serve else free_port(port)
     if found is not None and found != port:
-        notes.print(f"Port {port} is taken by another program: using {found}.")
+        app.errors.print(f"Port {port} is taken by another program: using {found}.")
     address = f"http://{HOST}:{found}/" if found else None
-    click.echo(json.dumps(as_object(made, address)) if as_json else as_text(made, address))
+    if as_json:
+        app.print_json(as_object(made, address))
+    else:
+        click.echo(as_text(made, address))
     if found:
         import_module("saldo.interfaces.commands.serve").serve_app(HOST, found)
 
 
-def _made(today: date | None, seed: int, size: str, notes: Console) -> Demo:
+def _made(today: date | None, seed: int, size: str) -> Demo:
     from django.conf import settings
 
-    clock = import_module("saldo.interfaces.clock")
-    ctx = Context(actor=ACTOR, as_of=today or clock.today(), clock=clock.now, language="en")
-    with shown(display(console=notes)) as step:
+    ctx = Context(actor=ACTOR, as_of=today or clock.today(), clock=clock.now, language=app.language())
+    with shown(display(console=app.errors)) as step:
         return ensure_demo(ctx, Path(settings.HOME), seed, size, step)
 
 

@@ -240,7 +240,8 @@ def _contacts(rng: random.Random, domain: str, card: _Card) -> tuple[Contact, ..
         given, family = rng.choice(words["given"]), rng.choice(words["families"])
         has_email = rng.random() >= options["missing_email_share"] or card.is_large
         email = f"{_slug(given)}.{_slug(family)}@{domain}" if has_email else ""
-        phone = f"{DIALING[card.country]}{rng.choice('123456789')}{rng.randrange(10)} 555 {rng.randrange(10_000):04d}"
+        area = f"{rng.choice('123456789')}{rng.randrange(10)}"
+        phone = f"{DIALING[card.country]}{area} 555 {rng.randrange(10_000):04d}"
         contacts.append(Contact(f"{given} {family}", role, email, phone))
     return tuple(contacts)
 
