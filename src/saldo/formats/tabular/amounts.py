@@ -20,7 +20,16 @@ MAX_INTEGER_DIGITS = 15
 MAX_CELL_CHARS = 60
 # A binary float in a workbook is off by far less than this; a real fourth decimal by far more.
 FLOAT_NOISE = Decimal("0.000001")
-SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "zł": "PLN", "Kč": "CZK", "Fr.": "CHF", "EURO": "EUR", "Euro": "EUR"}
+SYMBOLS = {
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "zł": "PLN",
+    "Kč": "CZK",
+    "Fr.": "CHF",
+    "EURO": "EUR",
+    "Euro": "EUR",
+}
 DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "TWD", "BRL", "ARS", "CLP", "COP"})
 _SYMBOL = r"[A-Z]{3}|US\$|[$€£¥]|zł|Kč|Fr\.|EURO|Euro"
 _SPACES = r"[\u00a0\u2000-\u200a\u202f\u205f\u2007\t ]"
@@ -49,20 +58,25 @@ def _general(decimal: str, thousands: str) -> str:
     return (
         rf"^(?P<open>\()? ?(?P<mark_a>{_SYMBOL})? ?(?P<sign_a>[-+])? ?(?P<mark_b>{_SYMBOL})? ?"
         rf"(?P<whole>{groups}|\d+)?(?:{re.escape(decimal)}(?P<fraction>\d*))?"
-        rf" ?(?P<mark_c>{_SYMBOL})? ?(?P<sign_b>[-+])? ?(?P<suffix>(?:CR|DR|Cr|Dr|cr|dr|[HSDA])\.?)? ?(?P<close>\))?"
+        rf" ?(?P<mark_c>{_SYMBOL})? ?(?P<sign_b>[-+])?"
+        rf" ?(?P<suffix>(?:CR|DR|Cr|Dr|cr|dr|[HSDA])\.?)? ?(?P<close>\))?"
         rf" ?(?P<mark_d>{_SYMBOL})?$"
     )
 
 
-def _simple(decimal: str) -> str:
-    return rf"^(-?)(\d{{1,15}})(?:{re.escape(decimal)}(\d{{1,3}}))?$"
+def _simple(decimal: str, thousands: str) -> str:
+    """The usual amounts, which need no second look: digits, declared groups, a leading minus."""
+    groups = rf"|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}}){{1,4}}" if thousands else ""
+    return rf"^(-?)(\d{{1,15}}{groups})(?:{re.escape(decimal)}(\d{{1,3}}))?$"
 
 
 def read_amounts(texts: pl.Series, typed: pl.Series | None, decimal: str, thousands: str) -> Amounts:
     """Reads a Utf8 column. ``typed``: cells that were numbers in a workbook (point, float noise)."""
     frame = pl.DataFrame({"text": texts}).with_columns(pl.col("text").str.strip_chars().fill_null(""))
-    groups = frame["text"].str.extract_groups(_simple(decimal)).struct.unnest()
+    groups = frame["text"].str.extract_groups(_simple(decimal, thousands)).struct.unnest()
     groups.columns = ["minus", "whole", "fraction"]
+    if thousands:
+        groups = groups.with_columns(pl.col("whole").str.replace_all(thousands, "", literal=True))
     frame = frame.hstack(groups).with_columns(
         symbol=pl.lit(None, dtype=pl.String), refused=pl.lit(False), negative=pl.col("minus") == "-"
     )
@@ -103,7 +117,10 @@ def _scaled(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
 
 def _plain(texts: pl.Expr) -> pl.Expr:
     return (
-        texts.str.replace_all(_SPACES, " ").str.replace_all(_MINUS, "-").str.replace_all(_QUOTES, "'").str.strip_chars()
+        texts.str.replace_all(_SPACES, " ")
+        .str.replace_all(_MINUS, "-")
+        .str.replace_all(_QUOTES, "'")
+        .str.strip_chars()
     )
 
 
@@ -158,7 +175,9 @@ def typed_mills(text: str) -> tuple[int | None, int]:
 
 def currency_of(symbol: str) -> str:
     """ISO code that a mark in an amount cell stands for, or "" ("$" stands for several)."""
-    return SYMBOLS.get(symbol) or ("USD" if symbol == "US$" else symbol if symbol in CURRENCY_EXPONENTS else "")
+    return SYMBOLS.get(symbol) or (
+        "USD" if symbol == "US$" else symbol if symbol in CURRENCY_EXPONENTS else ""
+    )
 
 
 def mark_contradicts(symbol: str, currency: str) -> bool:
@@ -173,7 +192,11 @@ def why_refused(text: str, typed: bool, decimal: str, thousands: str) -> str:
     plain = text.strip()
     digits = re.sub(r"\D", "", plain)
     if typed:
-        return "amount_too_large" if len(plain.split(".")[0].lstrip("-")) > MAX_INTEGER_DIGITS else "amount_decimals"
+        return (
+            "amount_too_large"
+            if len(plain.split(".")[0].lstrip("-")) > MAX_INTEGER_DIGITS
+            else "amount_decimals"
+        )
     if plain.startswith("#"):
         return "formula_error"
     whole = re.sub(r"\D", "", plain.split(decimal)[0]).lstrip("0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -22,10 +22,10 @@ def resolved(raw: RawTable, mapping: Mapping) -> dict[str, str]:
         by_header.setdefault(normalized(column) or column, column)
     found = {}
     for canonical, headers in mapping.wanted().items():
-        column = next((by_header[key] for h in headers if (key := normalized(h) or h) in by_header), None)
-        if column is not None:
-            _check_single(raw, column)
-            found[canonical] = column
+        match = next((key for h in headers if (key := normalized(h) or h) in by_header), None)
+        if match is not None:
+            found[canonical] = by_header[match]
+            _check_single(raw, found[canonical])
         elif canonical not in mapping.optional and canonical not in mapping.values:
             raise SaldoError(
                 "mapping_column_missing",
@@ -51,6 +51,7 @@ class Chunk:
     typed: pl.DataFrame | None
     columns: dict[str, str]
     mapping: Mapping
+    _cells: dict[str, pl.Series] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -59,8 +60,12 @@ class Chunk:
         """Trimmed texts, null where blank or where the file has no such column."""
         if canonical not in self.columns:
             return self.nothing(pl.String)
-        text = pl.col(self.columns[canonical]).str.strip_chars()
-        return self.frame.select(pl.when(text != "").then(text).alias(canonical)).to_series()
+        if canonical not in self._cells:
+            text = pl.col(self.columns[canonical]).str.strip_chars()
+            self._cells[canonical] = self.frame.select(
+                pl.when(text != "").then(text).alias(canonical)
+            ).to_series()
+        return self._cells[canonical]
 
     def texts(self, canonical: str) -> pl.Series:
         """Like ``cells``, with the profile's constant where blank."""

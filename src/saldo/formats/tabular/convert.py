@@ -116,7 +116,8 @@ class _Part:
         if not candidate.any():
             return candidate
         says = pl.any_horizontal(
-            pl.col(column).str.contains(TOTAL_WORDS).fill_null(False) for column in self.chunk.frame.columns[1:]
+            pl.col(column).str.contains(TOTAL_WORDS).fill_null(False)
+            for column in self.chunk.frame.columns[1:]
         )
         return candidate & self.chunk.frame.select(says).to_series()
 
@@ -125,7 +126,9 @@ class _Part:
         out["company_code"] = chunk.texts("company_code")
         out["company_vat"] = chunk.nothing(pl.String)
         code = chunk.cells("customer_code")
-        out["customer_code"] = without_leading_zeros(code) if self.mapping.format.leading_zeros == "strip" else code
+        out["customer_code"] = (
+            without_leading_zeros(code) if self.mapping.format.leading_zeros == "strip" else code
+        )
         out["customer_name"] = chunk.cells("customer_name")
         out["customer_country"] = countries(chunk.texts("customer_country"))
         out["customer_vat"] = vat_numbers(chunk.cells("customer_vat"), out["customer_country"])
@@ -163,8 +166,10 @@ class _Part:
         if "installment_no" not in self.chunk.columns:
             return pl.repeat(1, len(self.chunk), dtype=pl.UInt16, eager=True)
         cells = self.chunk.cells("installment_no")
+        texts = pl.Series(distinct(cells), dtype=pl.String)
         # "2/3" and "2 di 3" are the second of three
-        number = cells.str.extract(r"^\s*0*(\d{1,5})(?:\s*(?:/|di|of|von)\s*\d{1,5})?(?:\.0+)?\s*$").cast(pl.Int64)
+        numbers = texts.str.extract(r"^0*(\d{1,5})(?:\s*(?:/|di|of|von)\s*\d{1,5})?(?:\.0+)?$").cast(pl.Int64)
+        number = cells.replace_strict(texts, numbers, default=None, return_dtype=pl.Int64)
         fits = number.is_between(1, MAX_INSTALLMENT).fill_null(False)
         self.checks.add(cells.is_not_null() & ~fits, "installment_unreadable", "installment_no")
         one = pl.repeat(1, len(cells), dtype=pl.Int64, eager=True)
@@ -257,7 +262,9 @@ class _Part:
         for canonical in ("split_vat", "withholding"):
             mills = self.amounts[canonical].mills.fill_null(0) if canonical in self.amounts else None
             self.out[f"{canonical}_mills"] = (
-                mills.abs() if mills is not None else pl.repeat(0, len(self.chunk), dtype=pl.Int64, eager=True)
+                mills.abs()
+                if mills is not None
+                else pl.repeat(0, len(self.chunk), dtype=pl.Int64, eager=True)
             )
         self.skipped["zero"] = ((sides.amount == 0) & (sides.open.fill_null(0) == 0)).fill_null(False)
 
@@ -279,9 +286,15 @@ class _Part:
         rows = pl.Series(self._reason == -2)
         if not rows.any():
             return pl.DataFrame(schema=IGNORED_SCHEMA)
-        reason = pl.when("total").then(pl.lit("total")).when("kind").then(pl.lit("kind")).otherwise(pl.lit("zero"))
+        reason = (
+            pl.when("total").then(pl.lit("total")).when("kind").then(pl.lit("kind")).otherwise(pl.lit("zero"))
+        )
         masks = pl.DataFrame({"row": self.out["row"], **self.skipped})
-        return masks.with_columns(pl.col("total", "kind").fill_null(False)).filter(rows).select("row", reason=reason)
+        return (
+            masks.with_columns(pl.col("total", "kind").fill_null(False))
+            .filter(rows)
+            .select("row", reason=reason)
+        )
 
     def rejections(self) -> Iterator[Rejection]:
         for index in np.flatnonzero(self._reason >= 0).tolist():
@@ -294,7 +307,9 @@ class _Part:
         value = self.chunk.frame[column][index] if canonical in self.chunk.columns else None
         marks = self.chunk.marks(canonical)
         if code == "amount_refused":
-            code = why_refused(value or "", bool(marks is not None and marks[index]), form.decimal, form.thousands)
+            code = why_refused(
+                value or "", bool(marks is not None and marks[index]), form.decimal, form.thousands
+            )
         row = int(self.out["row"][index])
         params = {
             "column": column,

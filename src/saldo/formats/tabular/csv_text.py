@@ -12,11 +12,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from saldo.formats.tabular.headers import MAX_PREAMBLE_ROWS, normalized
 
 DELIMITERS = ("\t", ";", "|", ",")
 BLOCK_BYTES = 8 << 20
@@ -116,12 +118,19 @@ def _transcoded(view: memoryview, encoding: str) -> tuple[bytes, bool]:
     return out.getvalue(), damaged
 
 
-def find_delimiter(data: bytes) -> str:
-    """The delimiter that cuts the first lines most evenly; "," when none does."""
+def find_delimiter(data: bytes, known: Sequence[str] = ()) -> str:
+    """The delimiter that shows most ``known`` headers, else the one that cuts the first lines most evenly.
+
+    "," when none cuts them.
+    """
     head = data[: 1 << 20].decode("utf-8", "replace")
     lines = [line for line in head.split("\n")[:200] if line.strip()]
     if len(head) == 1 << 20 and len(lines) > 1:
         lines.pop()
+    wanted = {normalized(header) for header in known} - {""}
+    shown = {delimiter: _headers_shown(lines, delimiter, wanted) for delimiter in DELIMITERS}
+    if max(shown.values()) >= 2:
+        return max(shown, key=lambda delimiter: shown[delimiter])
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         counts = [_outside_quotes(line).count(delimiter) for line in lines]
@@ -130,6 +139,16 @@ def find_delimiter(data: bytes) -> str:
         if score > best_score * 1.05:
             best, best_score = delimiter, score
     return best
+
+
+def _headers_shown(lines: Sequence[str], delimiter: str, wanted: set[str]) -> int:
+    """Most of the ``wanted`` headers that one of the first lines shows when cut by ``delimiter``."""
+    if not wanted:
+        return 0
+    short = [line for line in lines[:MAX_PREAMBLE_ROWS] if len(line) < 50_000]
+    return max(
+        (len({normalized(cell) for cell in line.split(delimiter)} & wanted) for line in short), default=0
+    )
 
 
 def _outside_quotes(line: str) -> str:
@@ -164,7 +183,7 @@ def find_records(data: bytes, delimiter: str) -> Records:
         line_totals.append(counted + lines_before)
         cells_before += int(cut_count[-1])
         lines_before += int(len(at) if line_count is None else line_count[-1])
-    if len(buffer) and buffer[-1] != _NEWLINE or parity:
+    if (len(buffer) and buffer[-1] != _NEWLINE) or parity:
         ends.append(np.array([len(buffer)]))
         cell_totals.append(np.array([cells_before]))
         line_totals.append(np.array([lines_before + 1]))

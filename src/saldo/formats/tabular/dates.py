@@ -133,4 +133,6 @@ def _mapped(texts: pl.Series, found: dict[str, dt.date | None]) -> pl.Series:
     if not found:
         return pl.Series(values=[None], dtype=pl.Date).extend_constant(None, len(texts)).slice(1)
     days = pl.Series(values=list(found.values()), dtype=pl.Date)
-    return texts.replace_strict(pl.Series(list(found), dtype=pl.String), days, default=None, return_dtype=pl.Date)
+    return texts.replace_strict(
+        pl.Series(list(found), dtype=pl.String), days, default=None, return_dtype=pl.Date
+    )

@@ -36,30 +36,23 @@ def numbered(frame: pl.DataFrame, mapping: Mapping) -> tuple[pl.DataFrame, list[
         return frame, []
     some = frame.filter(repeated).with_columns(keys.filter(repeated).select("customer", "year"))
     content = [column for column in some.columns if column not in _NOT_CONTENT]
-    some = some.with_columns(content=some.select(content).hash_rows(), at=pl.int_range(pl.len()).over(key))
-    if numbers_them:
-        refused = some.filter(pl.col("at").is_not_null() & (pl.int_range(pl.len()).over([*key, "content"]) > 0))
-        codes = pl.repeat("duplicate_row", len(refused), eager=True)
-    else:
-        equal = pl.col("content") == pl.col("content").first().over(key)
-        some = some.with_columns(code=pl.when(equal).then(pl.lit("duplicate_row")).otherwise(pl.lit("duplicate_number")))
-        refused = some.filter(pl.col("at") > 0)
-        codes = refused["code"]
+    some = some.with_columns(content=some.select(content).hash_rows())
+    group = [*key, "content"] if numbers_them else key
+    equal = pl.col("content") == pl.col("content").first().over(group)
+    some = some.with_columns(
+        at=pl.int_range(pl.len()).over(group),
+        first=pl.col("row").first().over(group),
+        code=pl.when(equal).then(pl.lit("duplicate_row")).otherwise(pl.lit("duplicate_number")),
+    )
+    refused = some.filter(pl.col("at") > 0)
     kept = frame.filter(~frame["row"].is_in(refused["row"].implode()))
     if numbers_them:
         kept = _by_due_date(kept, some, key)
+    columns = refused.select("code", "row", "excerpt", "number", "first").iter_rows()
     return kept, [
         Rejection(code, f"row {row}", excerpt or "", {"number": number, "first": first}, row)
-        for code, row, excerpt, number, first in zip(
-            codes, refused["row"], refused["excerpt"], refused["number"], _first_rows(some, refused, key), strict=True
-        )
+        for code, row, excerpt, number, first in columns
     ]
-
-
-def _first_rows(some: pl.DataFrame, refused: pl.DataFrame, key: list[str]) -> pl.Series:
-    """Per refused row, the row number of the first one with its key."""
-    first = some.with_columns(first=pl.col("row").first().over(key))
-    return first.filter(first["row"].is_in(refused["row"].implode()))["first"]
 
 
 def _by_due_date(kept: pl.DataFrame, some: pl.DataFrame, key: list[str]) -> pl.DataFrame:

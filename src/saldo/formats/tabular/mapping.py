@@ -55,7 +55,17 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "export.posts_cash": ("erp", "saldo"),
     "kinds.default": (*KIND_CHOICES, "refuse"),
 }
-_ENCODINGS = ("", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15", "cp850")
+_ENCODINGS = (
+    "",
+    "utf-8",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "windows-1252",
+    "iso-8859-1",
+    "iso-8859-15",
+    "cp850",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +148,9 @@ def load_profile(name_or_path: str | Path) -> Mapping:
         text = files("saldo.formats.profiles").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
         return parse_profile(text, str(name_or_path))
     if not path.is_file():
-        raise SaldoError("mapping_unknown_profile", profile=str(name_or_path), known=", ".join(profile_names()))
+        raise SaldoError(
+            "mapping_unknown_profile", profile=str(name_or_path), known=", ".join(profile_names())
+        )
     try:
         return parse_profile(path.read_text(encoding="utf-8-sig"), path.stem)
     except (OSError, UnicodeDecodeError) as error:
@@ -203,11 +215,16 @@ class _Checked:
             if key not in allowed:
                 near = process.extractOne(key, allowed)
                 raise SaldoError(
-                    "mapping_unknown_key", profile=self.name, key=f"{prefix}{key}", nearest=near[0] if near else ""
+                    "mapping_unknown_key",
+                    profile=self.name,
+                    key=f"{prefix}{key}",
+                    nearest=near[0] if near else "",
                 )
 
     def bad(self, key: str, value: object, allowed: str) -> SaldoError:
-        return SaldoError("mapping_bad_value", profile=self.name, key=key, value=str(value)[:80], allowed=allowed)
+        return SaldoError(
+            "mapping_bad_value", profile=self.name, key=key, value=str(value)[:80], allowed=allowed
+        )
 
     def text(self, key: str, value: object) -> str:
         if not isinstance(value, str):
@@ -229,7 +246,9 @@ class _Checked:
         table = self.sub(section)
         fields = shape.__dataclass_fields__  # type: ignore[attr-defined]
         self.known(f"{section}.", table, tuple(fields))
-        return {key: self.typed(f"{section}.{key}", value, str(fields[key].type)) for key, value in table.items()}
+        return {
+            key: self.typed(f"{section}.{key}", value, str(fields[key].type)) for key, value in table.items()
+        }
 
     def typed(self, key: str, value: object, wanted: str) -> object:
         if key in _CHOICES:
@@ -340,7 +359,11 @@ def dump_toml(mapping: Mapping) -> str:
         tables.append((section, changed))
     for section, table in sorted(tables, key=lambda entry: _TOP.index(entry[0])):
         if table:
-            lines += ["", f"[{section}]", *(f"{_key(k)} = {_toml(v)}" for k, v in table.items() if v is not None)]
+            lines += [
+                "",
+                f"[{section}]",
+                *(f"{_key(k)} = {_toml(v)}" for k, v in table.items() if v is not None),
+            ]
     return "\n".join(lines) + "\n"
 
 

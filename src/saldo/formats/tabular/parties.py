@@ -8,25 +8,31 @@ from stdnum.it import iva
 from saldo.formats.tabular.columns import distinct, mapped
 from saldo.formats.tabular.headers import normalized
 
-_COUNTRIES = """AT austria österreich aut|BE belgio belgium bel|BG bulgaria bgr|BR brasile brazil bra|CA canada can|
-CH svizzera switzerland schweiz che|CN cina china chn|CY cipro cyprus cyp|CZ repubblicaceca czechia czechrepublic cze|
-DE germania germany deutschland deu|DK danimarca denmark dnk|EE estonia est|ES spagna spain españa esp|
-FI finlandia finland fin|FR francia france fra|GB regnounito unitedkingdom granbretagna gbr uk|GR grecia greece grc el|
-HR croazia croatia hrv|HU ungheria hungary hun|IE irlanda ireland irl|IN india ind|IT italia italy italien ita|
-JP giappone japan jpn|LT lituania lithuania ltu|LU lussemburgo luxembourg lux|LV lettonia latvia lva|MT malta mlt|
-NL paesibassi olanda netherlands nld|NO norvegia norway nor|PL polonia poland pol|PT portogallo portugal prt|
-RO romania rou|RS serbia srb|SE svezia sweden swe|SI slovenia svn|SK slovacchia slovakia svk|SM sanmarino smr|
-TR turchia turkey turkiye tur|US statiuniti unitedstates usa"""
+_COUNTRIES = """
+AT austria österreich aut|BE belgio belgium bel|BG bulgaria bgr|BR brasile brazil bra|CA canada can|
+CH svizzera switzerland schweiz che|CN cina china chn|CY cipro cyprus cyp|
+CZ repubblicaceca czechia czechrepublic cze|DE germania germany deutschland deu|
+DK danimarca denmark dnk|EE estonia est|ES spagna spain españa esp|FI finlandia finland fin|
+FR francia france fra|GB regnounito unitedkingdom granbretagna gbr uk|GR grecia greece grc el|
+HR croazia croatia hrv|HU ungheria hungary hun|IE irlanda ireland irl|IN india ind|
+IT italia italy italien ita|JP giappone japan jpn|LT lituania lithuania ltu|
+LU lussemburgo luxembourg lux|LV lettonia latvia lva|MT malta mlt|
+NL paesibassi olanda netherlands nld|NO norvegia norway nor|PL polonia poland pol|
+PT portogallo portugal prt|RO romania rou|RS serbia srb|SE svezia sweden swe|SI slovenia svn|
+SK slovacchia slovakia svk|SM sanmarino smr|TR turchia turkey turkiye tur|
+US statiuniti unitedstates usa
+"""
 COUNTRY_OF = {
     normalized(word): entry.split()[0]
     for entry in _COUNTRIES.replace("\n", "").split("|")
     for word in entry.split()
 }
-ISO2 = frozenset(
-    "AD AE AL AM AR AT AU AZ BA BD BE BG BH BR BY CA CH CL CN CO CR CY CZ DE DK DO DZ EC EE EG ES FI FR GB GE GR GT "
-    "HK HR HU ID IE IL IN IQ IR IS IT JO JP KE KR KW KZ LB LI LT LU LV LY MA MC MD ME MG MK MT MX MY NG NL NO NZ OM "
-    "PA PE PH PK PL PT PY QA RO RS RU SA SE SG SI SK SM SN TH TN TR TW UA US UY UZ VA VE VN XK ZA".split()
-)
+_ISO2 = """
+AD AE AL AM AR AT AU AZ BA BD BE BG BH BR BY CA CH CL CN CO CR CY CZ DE DK DO DZ EC EE EG ES FI FR GB GE
+GR GT HK HR HU ID IE IL IN IQ IR IS IT JO JP KE KR KW KZ LB LI LT LU LV LY MA MC MD ME MG MK MT MX MY NG
+NL NO NZ OM PA PE PH PK PL PT PY QA RO RS RU SA SE SG SI SK SM SN TH TN TR TW UA US UY UZ VA VE VN XK ZA
+"""
+ISO2 = frozenset(_ISO2.split())
 
 
 def countries(texts: pl.Series) -> pl.Series:
@@ -73,7 +79,7 @@ def vat_number(text: str, land: str | None) -> str | None:
 
 
 def without_leading_zeros(codes: pl.Series) -> pl.Series:
-    """"00012" becomes "12"; a code of zeros only becomes "0"."""
+    """ "00012" becomes "12"; a code of zeros only becomes "0"."""
     stripped = codes.str.strip_chars_start("0")
     frame = pl.DataFrame({"code": codes, "stripped": stripped})
     bare = pl.when(pl.col("stripped") == "").then(pl.lit("0")).otherwise("stripped")

@@ -29,7 +29,9 @@ from saldo.formats.tabular.headers import (
 )
 from saldo.formats.tabular.mapping import Mapping
 
-TOTAL_WORDS = r"(?i)^\W*(?:(?:sub|grand|gran|gesamt)?[\s-]*(?:totale?|totali|totals)|gesamtsumme|summe|\*+)(?:\W|$)"
+TOTAL_WORDS = (
+    r"(?i)^\W*(?:(?:sub|grand|gran|gesamt)?[\s-]*(?:totale?|totali|totals)|gesamtsumme|summe|\*+)(?:\W|$)"
+)
 _TOTAL = re.compile(TOTAL_WORDS)
 _SEPARATOR_LINE = re.compile(r"[\s\-=_*.,;|+\"]*")
 _OTHER_FORMATS = (b"%PDF", b"\x89PNG", b"\x1f\x8b", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf", b"BZh")
@@ -66,7 +68,9 @@ def open_table(data: bytes, name: str, mapping: Mapping | None = None) -> RawTab
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise SaldoError("xls_not_read", name=name)
     start = data[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    if data.startswith(_OTHER_FORMATS) or start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table", b"{\\rtf")):
+    if data.startswith(_OTHER_FORMATS) or start.startswith(
+        (b"<!doctype", b"<html", b"<?xml", b"<table", b"{\\rtf")
+    ):
         raise SaldoError("not_a_table", name=name)
     return _open_text(data, name, mapping)
 
@@ -80,7 +84,9 @@ def _open_text(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
     text = csv_text.to_utf8(data, declared.encoding if declared else "")
     if not text.data or text.data.isspace() or not text.data.strip(b"\x00 \r\n\t"):
         raise SaldoError("empty_file")
-    delimiter = (declared.delimiter if declared else "") or csv_text.find_delimiter(text.data)
+    delimiter = (declared.delimiter if declared else "") or csv_text.find_delimiter(
+        text.data, _known_headers(mapping)
+    )
     records = csv_text.find_records(text.data, delimiter)
     if not records.regular:
         return _Irregular(text, delimiter, name, mapping).table()
@@ -94,7 +100,15 @@ def _open_text(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
     if len(frame) != len(body.lines):  # the reader saw other borders than we did: read it the slow way
         return _Irregular(text, delimiter, name, mapping).table()
     return _table(
-        frame, header, body.lines, body.rejections, body.ignored, text, delimiter, name, int(records.lines[head])
+        frame,
+        header,
+        body.lines,
+        body.rejections,
+        body.ignored,
+        text,
+        delimiter,
+        name,
+        int(records.lines[head]),
     )
 
 
@@ -111,13 +125,13 @@ def _heads(data: bytes, delimiter: str, records: csv_text.Records) -> list[list[
     wide = records.cells[:count] > MAX_COLUMNS + MAX_SPARE_CELLS
     if count and (wide[0] or wide.sum() * 2 > count):
         raise SaldoError("too_many_columns", columns=int(records.cells[:count].max()), limit=MAX_COLUMNS)
-    return [
-        [] if wide[i] else csv_text.cells_of(_record(data, records, i), delimiter) for i in range(count)
-    ]
+    return [[] if wide[i] else csv_text.cells_of(_record(data, records, i), delimiter) for i in range(count)]
 
 
 def _record(data: bytes, records: csv_text.Records, index: int) -> str:
-    piece = data[records.starts[index] : min(records.ends[index], records.starts[index] + csv_text.MAX_RECORD_BYTES)]
+    piece = data[
+        records.starts[index] : min(records.ends[index], records.starts[index] + csv_text.MAX_RECORD_BYTES)
+    ]
     return piece.decode("utf-8", "replace")
 
 
@@ -125,7 +139,9 @@ def _header_index(
     lines: Sequence[int], heads: Sequence[Sequence[str]], skip: int | None, mapping: Mapping | None
 ) -> int:
     if skip is not None:
-        head = next((i for i, line in enumerate(lines) if line > skip and any(c.strip() for c in heads[i])), -1)
+        head = next(
+            (i for i, line in enumerate(lines) if line > skip and any(c.strip() for c in heads[i])), -1
+        )
     else:
         head = header_position(heads, _known_headers(mapping))
     if head < 0:
@@ -145,9 +161,13 @@ class _Body:
 def _body(data: bytes, delimiter: str, records: csv_text.Records, first: int, columns: int) -> _Body:
     """The records of acceptable width, as one text; the others refused, repaired or ignored."""
     cells, starts, ends = records.cells[first:], records.starts[first:], records.ends[first:]
-    usual = int(np.bincount(np.minimum(cells, columns + MAX_SPARE_CELLS + 1)).argmax()) if len(cells) else columns
+    usual = (
+        int(np.bincount(np.minimum(cells, columns + MAX_SPARE_CELLS + 1)).argmax()) if len(cells) else columns
+    )
     width = usual if columns <= usual <= columns + MAX_SPARE_CELLS else columns
-    good = (cells >= columns) & (cells <= width) & (ends - starts <= csv_text.MAX_RECORD_BYTES) & (ends > starts)
+    good = (
+        (cells >= columns) & (cells <= width) & (ends - starts <= csv_text.MAX_RECORD_BYTES) & (ends > starts)
+    )
     rejections: list[Rejection] = []
     repaired: dict[int, bytes] = {}
     ignored = 0
@@ -163,7 +183,9 @@ def _body(data: bytes, delimiter: str, records: csv_text.Records, first: int, co
             rejections.append(_refused(verdict, line, text, int(cells[index]), columns))
     good[list(repaired)] = True
     at = np.flatnonzero(good)
-    return _Body(_joined(data, starts, ends, at, repaired), records.lines[first:][at], width, rejections, ignored)
+    return _Body(
+        _joined(data, starts, ends, at, repaired), records.lines[first:][at], width, rejections, ignored
+    )
 
 
 def _outlier(text: str, cells: int, size: int, columns: int, delimiter: str) -> str | bytes:
@@ -257,24 +279,28 @@ def _table(
                 rejections.append(_refused(code, row[0], delimiter.join(cells), len(cells), len(columns)))
             frame = frame.filter(~bad)
     frame = frame.select(ROW, *columns)
-    blank = frame.select(_left_out(columns, header)).to_series()
+    blank = _left_out(frame, columns, header)
     if blank.any():
         ignored += int(blank.sum())
         frame = frame.filter(~blank)
     rejections.sort(key=lambda rejection: rejection.row)
-    return RawTable(
-        frame, columns, text.encoding, delimiter, rejections, name, "", header_row, ignored
-    )
+    return RawTable(frame, columns, text.encoding, delimiter, rejections, name, "", header_row, ignored)
 
 
-def _left_out(columns: Sequence[str], header: Sequence[str]) -> pl.Expr:
-    """Rows that are blank, or repeat the header (a new printed page)."""
-    blank = pl.all_horizontal((pl.col(column).fill_null("").str.strip_chars() == "") for column in columns)
-    filled = [(column, text) for column, text in zip(columns, header, strict=True) if text.strip()]
-    repeated = pl.all_horizontal(
-        (pl.col(column).fill_null("").str.strip_chars() == text.strip()) for column, text in filled
-    )
-    return blank | repeated if len(filled) > 1 else blank
+def _left_out(frame: pl.DataFrame, columns: Sequence[str], header: Sequence[str]) -> pl.Series:
+    """Mask of the rows that are blank, or repeat the header (a new printed page)."""
+    texts = [text.strip() for text in header]
+    blank = [pl.col(column).fill_null("").str.strip_chars() == "" for column in columns]
+    repeated = [
+        pl.col(column).fill_null("").str.strip_chars() == text
+        for column, text in zip(columns, texts, strict=True)
+    ]
+    mask = frame.select(blank[0] | repeated[0]).to_series()
+    if not mask.any():
+        return mask
+    some = frame.filter(mask)
+    both = pl.all_horizontal(blank) | (pl.all_horizontal(repeated) & pl.lit(len(columns) > 1))
+    return mask.scatter(mask.arg_true(), some.select(both).to_series())
 
 
 class _Irregular:
@@ -343,7 +369,9 @@ def _open_workbook(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
         cells = sheet.cells[index]
         if any(cell.strip() for cell in cells[len(header) :]):
             excerpt = clipped(";".join(cells))
-            rejections.append(_refused("row_too_many_cells", sheet.lines[index], excerpt, len(cells), len(header)))
+            rejections.append(
+                _refused("row_too_many_cells", sheet.lines[index], excerpt, len(cells), len(header))
+            )
         else:
             kept.append(index)
     frame = pl.DataFrame(
@@ -356,7 +384,7 @@ def _open_workbook(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
         }
     )
     typed = _typed(sheet, kept, columns)
-    left_out = frame.select(_left_out(columns, header)).to_series()
+    left_out = _left_out(frame, columns, header)
     ignored = int(left_out.sum())
     return RawTable(
         frame.filter(~left_out), columns, "", "", rejections, name, sheet.sheet, sheet.lines[head], ignored,

@@ -55,11 +55,17 @@ def signed(chunk: Chunk, mills: dict[str, pl.Series], kind: pl.Series) -> Signed
         frame = frame.with_columns(-pl.col("amount", "open"))
     problems.append((pl.col("amount").is_null(), "missing_amount", ""))
     frame = _by_kind(frame, rules.style == "signed", rules.credit_notes == "positive", problems)
-    beyond = (pl.col("open").abs() > pl.col("amount").abs()) | (pl.col("open").sign() * pl.col("amount").sign() < 0)
+    beyond = (pl.col("open").abs() > pl.col("amount").abs()) | (
+        pl.col("open").sign() * pl.col("amount").sign() < 0
+    )
     problems.append((beyond, "open_exceeds_amount", "open" if "open" in chunk.columns else "paid"))
     masks = frame.select([mask.fill_null(False).alias(f"p{i}") for i, (mask, _, _) in enumerate(problems)])
     found = [
-        (masks[f"p{i}"] | frame["wrong"] if code == "sign_contradicts_kind" else masks[f"p{i}"], code, canonical)
+        (
+            masks[f"p{i}"] | frame["wrong"] if code == "sign_contradicts_kind" else masks[f"p{i}"],
+            code,
+            canonical,
+        )
         for i, (_, code, canonical) in enumerate(problems)
     ]
     return Signed(frame["kind"], frame["amount"], frame["open"], found)
@@ -100,7 +106,9 @@ def _by_kind(
         problems.append((pl.lit(False), "sign_contradicts_kind", ""))
     frame = frame.with_columns(wrong=wrong.fill_null(False))
     if sign_is_typed and written_positive:
-        frame = frame.with_columns(pl.when(credit).then(-pl.col(name)).otherwise(name).alias(name) for name in ("amount", "open"))
+        frame = frame.with_columns(
+            pl.when(credit).then(-pl.col(name)).otherwise(name).alias(name) for name in ("amount", "open")
+        )
     negative = pl.col("amount") < 0
     return frame.with_columns(
         kind=pl.when(~credit & negative)

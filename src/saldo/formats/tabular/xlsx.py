@@ -57,7 +57,14 @@ def check_archive(data: bytes, name: str) -> None:
     for member in members:
         try:
             unpacked = _drained(archive, member, unpacked, len(data), name)
-        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+        ) as error:
             raise SaldoError("workbook_broken", name=name) from error
         except Exception as error:  # zlib.error and lzma errors share no base class
             if isinstance(error, SaldoError):
