@@ -240,7 +240,8 @@ def test_suggest_says_when_day_and_month_could_be_swapped() -> None:
 
 
 @pytest.mark.parametrize(("name", "profile", "amount"), [
-    ("ibm_late_payments.csv", "ibm", "InvoiceAmount"), ("erp_open_items.csv", "erp-open-items", "converted_usd"),
+    ("ibm_late_payments.csv", "ibm", "InvoiceAmount"),
+    ("erp_open_items.csv", "erp-open-items", "converted_usd"),
 ])  # fmt: skip
 def test_real_files_are_read_whole(name: str, profile: str, amount: str) -> None:
     path = SHARED / name
