@@ -79,10 +79,11 @@ def test_every_line_is_read_refused_or_counted(lines: list[str]) -> None:
     text = "\n".join(["Cliente;Fattura;Data;Importo;Tipo", *lines])
     raw = open_table(text.encode(), "f.csv", PROFILE)
     result = convert(raw, PROFILE, "EUR")
-    rows = [*result.frame["row"], *(r.row for r in result.rejections), *result.ignored["row"]]
+    refused = [*raw.rejections, *result.rejections]
+    rows = [*result.frame["row"], *(r.row for r in refused), *result.ignored["row"]]
     assert len(rows) == len(set(rows)), "a row was accounted for twice"
     # Each physical line belongs to a row, or is ignored; only quoted line breaks join lines.
     physical = len(text.rstrip("\n").split("\n")) - 1
     in_cells = sum(cell.count("\n") for row in raw.frame.drop("row").iter_rows() for cell in row if cell)
-    in_refused = sum(r.excerpt.count("\u00b7") for r in result.rejections)
+    in_refused = sum(r.excerpt.count("\u00b7") for r in refused)
     assert len(rows) + raw.ignored + in_cells + in_refused >= physical

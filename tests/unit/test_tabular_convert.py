@@ -250,7 +250,7 @@ def test_real_files_are_read_whole(name: str, profile: str, amount: str) -> None
     mapping = load_profile(profile)
     raw = open_table(path.read_bytes(), name, mapping)
     result = convert(raw, mapping, "EUR")
-    assert not result.rejections and not len(result.ignored)
+    assert not raw.rejections and not result.rejections and not len(result.ignored)
     cells = pl.read_csv(path, infer_schema=False)[amount]
     assert result.frame["amount_mills"].sum() == sum(Decimal(cell) for cell in cells) * 1000
     assert suggest(open_table(path.read_bytes(), name)).mapping == mapping

@@ -25,6 +25,7 @@ def _read(profile: str) -> dict[str, list[str]]:
     mapping = load_profile(profile)
     raw = open_table((GOLDEN / SAMPLES[profile]).read_bytes(), SAMPLES[profile], mapping)
     converted = convert(raw, mapping, "EUR")
+    refused = sorted([*raw.rejections, *converted.rejections], key=lambda r: r.row)
     rows = [
         f"{r['row']} {r['customer_code']} {r['kind']} {r['number']}/{r['installment_no']}"
         f" {r['document_date']}"
@@ -34,7 +35,7 @@ def _read(profile: str) -> dict[str, list[str]]:
     ]
     return {
         "rows": rows,
-        "rejections": [f"{r.where}: {r.code}: {r.why('it')}" for r in converted.rejections],
+        "rejections": [f"{r.where}: {r.code}: {r.why('it')}" for r in refused],
         "ignored": [f"{row} {reason}" for row, reason in converted.ignored.iter_rows()],
     }
 

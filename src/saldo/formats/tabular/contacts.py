@@ -33,7 +33,7 @@ LANGUAGE_OF = {word: code for code, words in _LANGUAGES.items() for word in word
 
 
 def to_customers(raw: RawTable, mapping: Mapping) -> tuple[pl.DataFrame, list[Rejection]]:
-    """The frame of CUSTOMERS_SCHEMA and every refused row (those refused in reading the file too).
+    """The frame of CUSTOMERS_SCHEMA and the refused rows, in addition to ``raw.rejections``.
 
     Several addresses in a cell come out joined by ";". Codes, VAT numbers and countries are written as
     in the receivables frame, so that the two meet.
@@ -54,16 +54,16 @@ def to_customers(raw: RawTable, mapping: Mapping) -> tuple[pl.DataFrame, list[Re
         out[canonical], bad = _addresses(out[canonical])
         checks.append((bad, "email_unreadable", canonical))
     frame = pl.DataFrame({"row": chunk.frame["row"], **out, "excerpt": chunk.excerpts(raw.delimiter)})
-    return _accepted(frame.select(list(CUSTOMERS_SCHEMA)), chunk, checks, raw.rejections)
+    return _accepted(frame.select(list(CUSTOMERS_SCHEMA)), chunk, checks)
 
 
 def _accepted(
-    frame: pl.DataFrame, chunk: Chunk, checks: list[tuple[pl.Series, str, str]], refused: list[Rejection]
+    frame: pl.DataFrame, chunk: Chunk, checks: list[tuple[pl.Series, str, str]]
 ) -> tuple[pl.DataFrame, list[Rejection]]:
     reason = np.full(len(frame), -1)
     for index in range(len(checks) - 1, -1, -1):
         reason[checks[index][0].fill_null(False).to_numpy()] = index
-    rejections = list(refused)
+    rejections: list[Rejection] = []
     for at in np.flatnonzero(reason >= 0).tolist():
         _, code, canonical = checks[reason[at]]
         column = chunk.columns.get(canonical, canonical)

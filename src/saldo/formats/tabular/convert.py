@@ -1,7 +1,7 @@
 """Receivables from a raw table: every cell read exactly as the profile says, or its row refused.
 
 Rows are converted in chunks, column by column; Python looks only at the rows that are refused.
-Rows in = rows of the frame + rejections + ignored rows.
+Rows in = rows of the frame + rejections (of reading and of converting) + ignored rows.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ IGNORED_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """frame: RECEIVABLES_SCHEMA. rejections: those of reading the file included, by row.
+    """frame: RECEIVABLES_SCHEMA. rejections: by row, without those of ``raw``.
     ignored: row, reason ("kind": the profile ignores that document type; "total"; "zero")."""
 
     frame: pl.DataFrame
@@ -48,7 +48,7 @@ class Converted:
 def to_receivables(
     raw: RawTable, mapping: Mapping, default_currency: str | None = None
 ) -> tuple[pl.DataFrame, list[Rejection]]:
-    """The canonical receivables frame and every refused row (those refused in reading the file too)."""
+    """The canonical receivables frame and the refused rows, in addition to ``raw.rejections``."""
     converted = convert(raw, mapping, default_currency)
     return converted.frame, converted.rejections
 
@@ -58,7 +58,7 @@ def convert(raw: RawTable, mapping: Mapping, default_currency: str | None = None
     one; it decides how many decimals an amount may have (two where it is not known either)."""
     columns = resolved(raw, mapping)
     frames, ignored = [], []
-    rejections = list(raw.rejections)
+    rejections: list[Rejection] = []
     for start in range(0, max(1, len(raw.frame)), CHUNK_ROWS):
         typed = raw.typed.slice(start, CHUNK_ROWS) if raw.typed is not None else None
         chunk = Chunk(raw.frame.slice(start, CHUNK_ROWS), typed, columns, mapping)
