@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,90 +25,9 @@ from saldo.config import postgres
 from saldo.config.postgres import cluster as clusters
 from saldo.config.postgres import processes
 from saldo.core.errors import SaldoError
+from tests.integration.people import ROOT, SOURCE, Person, ordinary
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
-ROOT = os.geteuid() == 0
 AWKWARD = 'Crediti d\'Italia "2026" $HOME `x` è'
-PROLOGUE = """
-import json, os, sys
-from pathlib import Path
-from saldo.config import postgres
-from saldo.config.postgres import binaries, cluster as clusters, processes
-from saldo.core.errors import SaldoError
-home = Path(sys.argv[1])
-try:
-    {body}
-except SaldoError as error:
-    print(json.dumps({{"error": error.code, "text": str(error), "italian": error.text("it")}}))
-"""
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody who runs Saldo on this machine: how to run Python as them."""
-
-    python: str
-    uid: int
-    gid: int
-
-    def popen(self, body: str, home: Path, **environment: str) -> subprocess.Popen[str]:
-        other = self.uid != os.geteuid()
-        clean = {
-            k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "SALDO_DB_PORT", "SALDO_HOME")
-        }
-        path = os.pathsep.join([str(SOURCE), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
-        return subprocess.Popen(
-            [self.python, "-c", PROLOGUE.format(body=body.replace("\n", "\n    ")), str(home)],
-            env={**clean, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environment},
-            cwd="/",
-            stdout=subprocess.PIPE,
-            text=True,
-            **({"user": self.uid, "group": self.gid, "extra_groups": []} if other else {}),
-        )
-
-    def does(self, body: str, home: Path, **environment: str) -> Any:
-        with self.popen(body, home, **environment) as process:
-            said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0
-        return json.loads(said) if said else None
-
-    def ensures(self, home: Path, **environment: str) -> Any:
-        return self.does("print(json.dumps(postgres.ensure(home)))", home, **environment)
-
-    def status(self, home: Path) -> Any:
-        return self.does("print(json.dumps(postgres.status(home).as_json()))", home)
-
-    def stops(self, home: Path) -> Any:
-        return self.does("print(json.dumps(postgres.stop(home)))", home)
-
-    def erases(self, home: Path) -> None:
-        self.does("postgres.erase(home)", home)
-
-    def folder(self, mode: int = 0o755) -> Path:
-        """A new folder of theirs, with a short path."""
-        path = Path(tempfile.mkdtemp(prefix="saldo-"))
-        os.chown(path, self.uid, self.gid)
-        path.chmod(mode)
-        return path
-
-
-@cache
-def ordinary() -> Person:
-    """An ordinary user, or a skip with its reason where we cannot be one."""
-    if not ROOT:
-        return Person(sys.executable, os.getuid(), os.getgid())
-    nobody = pwd.getpwnam("nobody")
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (sys.executable, shutil.which(name, path="/usr/local/bin:/usr/bin") or name):
-        person = Person(python, nobody.pw_uid, nobody.pw_gid)
-        try:
-            with person.popen("pass", Path("/")) as process:
-                process.communicate()
-        except OSError:
-            continue
-        if process.returncode == 0:
-            return person
-    pytest.skip("no Python here that an ordinary user may run with Saldo's packages")
 
 
 @pytest.fixture(scope="module", params=["root", "ordinary"])
@@ -335,6 +249,7 @@ def test_no_path_for_a_socket_means_a_remembered_loopback_port(
         assert person.ensures(home) == conninfo
         person.stops(home)
         with closing(socket.socket()) as squatter:
+            squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             squatter.bind(("127.0.0.1", conninfo["port"]))
             squatter.listen()
             assert person.ensures(home)["error"] == "database_port_taken"
@@ -513,57 +428,3 @@ def test_programs_out_of_the_accounts_reach_are_copied() -> None:
 def test_it_needs_no_django() -> None:
     code = "import sys, saldo.config.postgres; assert 'django' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
-
-
-def test_addresses_of_other_servers() -> None:
-    url = (
-        "postgresql://ann%40x:p%2Fw@db.example.com:6543/saldo?sslmode=require&target_session_attrs=read-write"
-    )
-    conninfo = postgres.from_url(url)
-    assert conninfo == {
-        "user": "ann@x",
-        "password": "p/w",
-        "host": "db.example.com",
-        "port": "6543",
-        "dbname": "saldo",
-        "sslmode": "require",
-        "target_session_attrs": "read-write",
-    }
-    assert postgres.django_database(conninfo) == {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": "saldo",
-        "USER": "ann@x",
-        "PASSWORD": "p/w",
-        "HOST": "db.example.com",
-        "PORT": "6543",
-        "OPTIONS": {"sslmode": "require", "target_session_attrs": "read-write"},
-    }
-    assert postgres.from_url("postgres:///saldo?host=/run/pg")["host"] == "/run/pg"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mysql://u:hush@h/d",
-        "hush",
-        "postgresql://u:hush@h/d?colour=red",
-        "postgresql://u:hush%zz@h/d",
-        "postgresql://u:hush@h",
-        "postgresql://u:hush@[h/d",
-    ],
-)
-def test_a_bad_address_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(SaldoError) as refused:
-        postgres.from_url(url)
-    assert refused.value.code == "database_url_invalid"
-    assert "hush" not in str(refused.value)
-
-
-def test_versions_and_full_disks() -> None:
-    from saldo.config.postgres.address import check_version
-
-    check_version(150000)
-    with pytest.raises(SaldoError, match=r"14\.12.*at least version 15"):
-        check_version(140012)
-    full = clusters.failure(clusters.Cluster(Path("/x")), "FATAL: could not write: No space left on device\n")
-    assert full.code == "database_disk_full"

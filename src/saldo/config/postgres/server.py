@@ -54,7 +54,7 @@ def ensure(home: Path) -> dict[str, str | int]:
     """
     home = home.absolute()
     access = clusters.find(home).access()
-    if access is not None and _opens(access):
+    if access is not None and not _port_is_a_strangers(access) and _opens(access):
         return access.conninfo()
     return _bring_up(home).conninfo()
 
@@ -93,7 +93,7 @@ def status(home: Path) -> ServerStatus:
     cluster = clusters.find(home.absolute())
     access = cluster.access()
     version = None
-    if access is not None:
+    if access is not None and not _port_is_a_strangers(access):
         with suppress(psycopg.OperationalError), closing(_connection(access.admin_conninfo())) as connection:
             version = version_text(connection.info.server_version)
     running = version is not None
@@ -141,12 +141,17 @@ def _opens(access: Access) -> bool:
     return True
 
 
+def _port_is_a_strangers(access: Access) -> bool:
+    """Whether our server is down and so whatever listens on its port is not ours, and may never answer."""
+    return access.host == LOOPBACK and not processes.living(access.name)
+
+
 def _answers(data: Path, access: Access) -> bool:
     """Whether the server runs, after waiting for one that is starting, recovering or shutting down.
 
     Just after its start and before its end a server lives without answering, so silence gets some time.
     """
-    if not access.host:
+    if not access.host or _port_is_a_strangers(access):
         return False
     where = f"connect_timeout=5 port={access.port} dbname=postgres"
     address = make_conninfo(where, host=access.host).encode()
