@@ -125,7 +125,7 @@ def test_closures_of_unknown_cause_teach_nothing() -> None:
 def test_old_open_items_from_before_the_known_payments_do_not_slow_everybody() -> None:
     """Payments are known for 90 days only; items open since long before were chosen by being open."""
     recent = [(a, "A", 50 + a % 30, a % 7) for a in range(60)]
-    book = history([*recent, *((a, "A", 400 + a, None) for a in range(100, 130))])
+    book = history([*recent, *((a, "A", 100 + a, None) for a in range(100, 130))])
     asked = open_items([(500, "A", 0)])
     known_from = AS_OF - timedelta(days=90)
     careful = payment_forecast(book, asked, AS_OF, known_from=known_from)["p30"][0]
