@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +52,14 @@ def write_installments(path: Path, rows: int, accounts: int, open_share: float =
     number_of = np.concatenate([np.arange(1, part + 1) for part in parts])[:rows]
     customer = rng.integers(1, accounts + 1, size=rows)[document]
     age = rng.integers(1, 720, size=rows)[document]
-    issued = np.array([AS_AT - timedelta(days=int(days)) for days in range(721)])[age]
-    due = np.array([day + timedelta(days=30 * int(n)) for day, n in zip(issued, number_of, strict=True)])
+    as_at = np.datetime64(AS_AT)
+    issued = as_at - age.astype("timedelta64[D]")
+    due = issued + (30 * number_of).astype("timedelta64[D]")
     cents = np.exp(rng.normal(11, 1.2, size=rows)).astype(np.int64) + 100
     is_open = rng.random(rows) < open_share
     delay = rng.gamma(2.0, 12.0, size=rows).astype(int) - 10
+    settled = due + delay.astype("timedelta64[D]")
+    settled[is_open | (settled > as_at)] = np.datetime64("NaT")
     frame = pl.DataFrame(
         {
             "customer": np.char.add("C", np.char.zfill(customer.astype(str), 6)),
@@ -66,10 +69,7 @@ def write_installments(path: Path, rows: int, accounts: int, open_share: float =
             "due": due,
             "installment": number_of,
             "cents": cents,
-            "settled": [
-                None if stays or day + timedelta(days=int(late)) > AS_AT else day + timedelta(days=int(late))
-                for stays, day, late in zip(is_open, due, delay, strict=True)
-            ],
+            "settled": settled,
         }
     )
     amount = (pl.col("cents") // 100).cast(pl.String) + "," + (pl.col("cents") % 100).cast(pl.String).str.zfill(2)

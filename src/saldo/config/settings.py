@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from saldo.config import postgres
 
@@ -39,7 +40,11 @@ def _secret_key() -> str:
 
 def _database() -> dict[str, object]:
     url = os.environ.get("DATABASE_URL")
-    conninfo = postgres.from_url(url) if url else postgres.ensure(HOME)
+    if url:
+        conninfo: dict[str, Any] = dict(postgres.from_url(url))
+        postgres.check_server(conninfo)
+    else:
+        conninfo = postgres.ensure(HOME)
     return {"CONN_MAX_AGE": 600, **postgres.django_database(conninfo)}
 
 

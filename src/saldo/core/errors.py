@@ -35,7 +35,7 @@ def _check_code(code: str) -> None:
 class SaldoError(Exception):
     """An error with a code from the catalogue. Raise it where a person must do something."""
 
-    def __init__(self, code: str, **params: Any) -> None:
+    def __init__(self, code: str, /, **params: Any) -> None:
         _check_code(code)
         self.code = code
         self.params = params

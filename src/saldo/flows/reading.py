@@ -14,10 +14,10 @@ from typing import Any
 import polars as pl
 
 from saldo.analytics.export_diff import KEY
+from saldo.analytics.keys import normalized_numbers
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
 from saldo.core.money import CURRENCY_EXPONENTS, decimal_text
-from saldo.core.normalize import normalized_number
 from saldo.core.terms import PaymentTerms, due_dates, parse_terms
 from saldo.formats.detect import named_if_inner, read_bytes
 from saldo.formats.receivables import frame_of
@@ -226,9 +226,8 @@ def _terms(text: str) -> PaymentTerms | None:
 
 def with_keys(told: Told) -> Told:
     """Rows with number_norm and year, one row a key: a second row with the same key is refused."""
-    numbers = told.frame["number"]
     frame = told.frame.with_columns(
-        number_norm=pl.Series([normalized_number(number) for number in numbers], dtype=pl.String).str.slice(0, 60),
+        number_norm=normalized_numbers(told.frame["number"]).str.slice(0, 60),
         year=pl.col("document_date").dt.year().cast(pl.Int16),
         installment_no=pl.col("installment_no").cast(pl.UInt16),
     )
