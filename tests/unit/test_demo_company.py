@@ -47,8 +47,9 @@ def einvoices(demo: DemoFiles) -> list[ReadResult]:
 
 def _table(path: Path, mapping: Path) -> tuple[pl.DataFrame, dict[int, str]]:
     profile = load_profile(mapping)
-    read = convert(open_table(path.read_bytes(), path.name, profile), profile, "EUR")
-    return read.frame, {rejection.row: rejection.code for rejection in read.rejections}
+    raw = open_table(path.read_bytes(), path.name, profile)
+    read = convert(raw, profile, "EUR")
+    return read.frame, {each.row: each.code for each in (*raw.rejections, *read.rejections)}
 
 
 def _bytes(files: DemoFiles) -> dict[str, bytes]:
