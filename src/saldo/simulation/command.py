@@ -1,14 +1,9 @@
-"""``saldo demo``: a company to look at, in one command.
-
-What belongs to the interfaces (setting up Django, the clock, the web server) stands beside this package, not
-below it, so it is loaded by name.
-"""
+"""``saldo demo``: a company to look at, in one command."""
 
 from __future__ import annotations
 
 import socket
 from datetime import date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +11,11 @@ import click
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
+from saldo.interfaces import clock
+from saldo.interfaces.commands import app
+from saldo.interfaces.commands.serve import serve_app
 from saldo.simulation.demo_company import SIZES
 from saldo.simulation.demo_setup import Demo, display, ensure_demo, shown
-
-app = import_module("saldo.interfaces.commands.app")
-clock = import_module("saldo.interfaces.clock")
 
 HOST = "127.0.0.1"
 PORT = 8000
@@ -53,7 +48,7 @@ def demo(no_serve: bool, seed: int, today: datetime | None, size: str, port: int
     else:
         click.echo(as_text(made, address))
     if found:
-        import_module("saldo.interfaces.commands.serve").serve_app(HOST, found)
+        serve_app(HOST, found)
 
 
 def _made(today: date | None, seed: int, size: str) -> Demo:
