@@ -21,6 +21,8 @@ from saldo.core.normalize import normalized_number
 from saldo.parties.queries import visible_accounts_sql
 
 ZERO = Decimal(0)
+# "Da abbinare" counts received money alone; what the ERP only implied by a lower balance settles too.
+UNAPPLIED_KIND = "payment"
 CASH_KINDS = ("payment", "provisional_payment")
 # Delays as the account page shows them: label, first and last day from the due date.
 DELAY_CLASSES: tuple[tuple[str, int, int], ...] = (
@@ -53,33 +55,32 @@ SELECT i.id, i.account_id, i.kind, coalesce(inv.number, pay.number, '') AS numbe
  WHERE i.account_id = %(account)s AND i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
 """
 
-_ALLOCATIONS = """
-SELECT a.effective_date, c.kind, a.reason, a.currency, coalesce(pay.number, credit_note.number, '') AS number,
-       sum(a.amount) AS amount, count(*) AS items, min(a.debit_number) AS first_number,
-       max(a.late_days) AS late_days, bool_or(a.amount < 0) AS reversed
-  FROM (SELECT a.credit_item_id, a.effective_date, a.reason, a.amount, d.currency, inv.number AS debit_number,
-               a.effective_date - d.due_date AS late_days
-          FROM ledger_item d
-          JOIN ledger_allocation a ON a.debit_item_id = d.id
-          LEFT JOIN ledger_invoice inv ON inv.id = d.invoice_id
-         WHERE d.account_id = %(account)s AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s
-         ORDER BY a.effective_date DESC, a.id DESC LIMIT %(rows)s) a
-  JOIN ledger_item c ON c.id = a.credit_item_id
-  LEFT JOIN ledger_payment pay ON pay.id = c.payment_id
-  LEFT JOIN ledger_invoice credit_note ON credit_note.id = c.invoice_id
- GROUP BY a.effective_date, c.kind, a.reason, a.currency, coalesce(pay.number, credit_note.number, ''),
-          (a.amount < 0)
- ORDER BY a.effective_date DESC LIMIT %(limit)s
-"""
-
-_TERMS = """
-SELECT t.effective_date, t.recorded_at, t.reason, t.due_date, i.due_date AS first_due_date,
-       coalesce(inv.number, '') AS number
-  FROM ledger_item i
-  JOIN ledger_itemterms t ON t.item_id = i.id
-  LEFT JOIN ledger_invoice inv ON inv.id = i.invoice_id
- WHERE i.account_id = %(account)s AND t.effective_date <= %(as_of)s AND t.recorded_at <= %(known_at)s
- ORDER BY t.effective_date DESC, t.id DESC LIMIT %(limit)s
+# What was set against the account's debits, and due dates that moved: one list, newest first.
+_HISTORY = """
+(SELECT a.effective_date, CASE WHEN a.amount < 0 THEN 'reversal' ELSE c.kind END AS kind, a.currency,
+        coalesce(pay.number, credit_note.number, '') AS number, sum(a.amount) AS amount, count(*) AS items,
+        min(a.debit_number) AS first_number, max(a.late_days) AS late_days,
+        NULL::date AS first_due_date, NULL::date AS due_date
+   FROM (SELECT a.credit_item_id, a.effective_date, a.amount, d.currency, inv.number AS debit_number,
+                a.effective_date - d.due_date AS late_days
+           FROM ledger_item d
+           JOIN ledger_allocation a ON a.debit_item_id = d.id
+           LEFT JOIN ledger_invoice inv ON inv.id = d.invoice_id
+          WHERE d.account_id = %(account)s AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s
+          ORDER BY a.effective_date DESC, a.id DESC LIMIT %(rows)s) a
+   JOIN ledger_item c ON c.id = a.credit_item_id
+   LEFT JOIN ledger_payment pay ON pay.id = c.payment_id
+   LEFT JOIN ledger_invoice credit_note ON credit_note.id = c.invoice_id
+  GROUP BY a.effective_date, 2, a.currency, 4
+  ORDER BY a.effective_date DESC LIMIT %(limit)s)
+UNION ALL
+(SELECT t.effective_date, 'terms', i.currency, coalesce(inv.number, ''), NULL, 1, NULL, NULL, i.due_date, t.due_date
+   FROM ledger_item i
+   JOIN ledger_itemterms t ON t.item_id = i.id
+   LEFT JOIN ledger_invoice inv ON inv.id = i.invoice_id
+  WHERE i.account_id = %(account)s AND t.effective_date <= %(as_of)s AND t.recorded_at <= %(known_at)s
+  ORDER BY t.effective_date DESC, t.id DESC LIMIT %(limit)s)
+ORDER BY effective_date DESC LIMIT %(limit)s
 """
 
 # When each debit item was fully settled, where cash settled it.
@@ -235,7 +236,7 @@ def totals(items: Iterable[ItemRow]) -> list[Totals]:
         total = found.setdefault(item.currency, Totals(item.currency))
         if item.balance < 0:
             total.credits -= item.balance
-            if item.kind in CASH_KINDS:
+            if item.kind == UNAPPLIED_KIND:
                 total.unapplied -= item.balance
             continue
         total.open += item.balance
@@ -247,19 +248,11 @@ def totals(items: Iterable[ItemRow]) -> list[Totals]:
     return sorted(found.values(), key=lambda total: -total.open)
 
 
-def settlements(ctx: Context, account_id: int, limit: int = 40) -> list[TimelineRow]:
-    """What was set against the account's debits (payments, credit notes, closures, reversals), newest first."""
-    params = _clocks(ctx, account=account_id, limit=limit, rows=limit * 25)
-    return [
-        TimelineRow(row["effective_date"], "reversal" if row["reversed"] else row["kind"], row)
-        for row in _rows(_ALLOCATIONS, params)
-    ]
-
-
-def amendments(ctx: Context, account_id: int, limit: int = 20) -> list[TimelineRow]:
-    """Due dates agreed or corrected later, newest first."""
-    rows = _rows(_TERMS, _clocks(ctx, account=account_id, limit=limit))
-    return [TimelineRow(row["effective_date"], "terms", row) for row in rows]
+def history(ctx: Context, account_id: int, limit: int = 40) -> list[TimelineRow]:
+    """What was set against the account's debits (payments, credit notes, closures, reversals) and the due
+    dates that moved, newest first. Many invoices paid by one payment are one row."""
+    rows = _rows(_HISTORY, _clocks(ctx, account=account_id, limit=limit, rows=limit * 25))
+    return [TimelineRow(row["effective_date"], row["kind"], row) for row in rows]
 
 
 def behavior(ctx: Context, account_id: int, recent: int = 6) -> Behavior:

@@ -1,0 +1,228 @@
+"""Reading the worklist: the ranked actions of a day that nobody has dealt with yet, and what people did.
+
+An action is hidden for the day by its account's latest outcome (done or skipped), and beyond it until the
+outcome's follow-up date. An outcome "undone" brings it back; a "note" changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from saldo.collection.models import Outcome
+from saldo.core.context import Context
+from saldo.core.normalize import search_text
+from saldo.identity.models import DayRun, Grant
+from saldo.parties.queries import visible_accounts_sql
+from saldo.risk.models import PaymentForecast
+
+MAY_COLLECT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
+DONE, SKIPPED, UNDONE, NOTE = "done", "skipped", "undone", "note"
+PAGE_ROWS = 60
+SORTS = {
+    "rank": "a.rank, a.id",
+    "name": "c.sort_name, a.rank",
+    "overdue": "a.overdue DESC, a.rank",
+    "p30": "a.p30, a.rank",
+    "value": "a.value_per_minute DESC, a.rank",
+    "oldest": "a.oldest_days DESC, a.rank",
+}
+
+_VISIBLE_TODAY = """
+  FROM collection_action a
+  JOIN parties_customeraccount acc ON acc.id = a.account_id
+  JOIN parties_customer c ON c.id = acc.customer_id
+ WHERE a.day_run_id = %s AND a.account_id IN ({scope})
+   AND a.account_id NOT IN (
+       SELECT o.account_id FROM collection_outcome o
+        WHERE o.state IN ('done', 'skipped') AND o.as_of <= %s AND (o.as_of = %s OR o.follow_up_date > %s)
+          AND NOT EXISTS (SELECT 1 FROM collection_outcome later
+                           WHERE later.account_id = o.account_id AND later.state <> 'note' AND later.as_of <= %s
+                             AND (later.recorded_at, later.id) > (o.recorded_at, o.id)))
+"""
+_COLUMNS = """
+SELECT a.id, a.account_id, acc.code, c.name, a.rank, a.block, a.kind, a.minutes, a.currency, a.value,
+       a.value_per_minute, a.overdue, a.open, a.oldest_days, a.p30, a.rung, a.reasons::text AS reasons
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistFilter:
+    """What of the worklist is shown. Empty values filter nothing; amounts are in the action's currency."""
+
+    text: str = ""
+    block: str = ""
+    kind: str = ""
+    minimum: Decimal | None = None
+    sort: str = "rank"
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.text or self.block or self.kind or self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One line of the worklist. p30: chance that it is paid within 30 days if nothing is done (0-1)."""
+
+    id: int
+    account_id: int
+    code: str
+    name: str
+    rank: int
+    block: str
+    kind: str
+    minutes: float
+    currency: str
+    value: Decimal
+    value_per_minute: Decimal
+    overdue: Decimal
+    open: Decimal
+    oldest_days: int
+    p30: float
+    rung: str
+    reasons: list[Any]
+
+
+@dataclass(slots=True)
+class WorklistSummary:
+    """What is left to do: the number of actions, their minutes, and the overdue by currency."""
+
+    actions: int = 0
+    minutes: float = 0.0
+    blocks: dict[str, int] = field(default_factory=dict)
+    overdue: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSpan:
+    """The forecast of one item: it is paid between low and high with 80% probability (None: beyond a year)."""
+
+    p30: float
+    expected_date: date | None
+    low_date: date | None
+    high_date: date | None
+    rung: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    state: str
+    note: str
+    as_of: date
+    follow_up_date: date | None
+    actor: str
+    recorded_at: datetime
+
+
+def _conditions(ctx: Context, run: DayRun, wanted: WorklistFilter) -> tuple[str, list[Any]]:
+    scope, scope_params = visible_accounts_sql(ctx)
+    sql = _VISIBLE_TODAY.format(scope=scope)
+    params: list[Any] = [run.id, *scope_params, *[run.as_of] * 4]
+    if text := search_text(wanted.text):
+        sql += "   AND (c.search_text LIKE %s OR c.search_text LIKE %s OR upper(acc.code) = %s)\n"
+        like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        params += [f"{like}%", f"% {like}%", wanted.text.strip().upper()]
+    for column, value in (("block", wanted.block), ("kind", wanted.kind)):
+        if value:
+            sql += f"   AND a.{column} = %s\n"
+            params.append(value)
+    if wanted.minimum is not None:
+        sql += "   AND a.overdue >= %s\n"
+        params.append(wanted.minimum)
+    return sql, params
+
+
+def _fetch(sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _action(row: dict[str, Any]) -> ActionRow:
+    return ActionRow(**{**row, "reasons": _json(row["reasons"])})
+
+
+def _json(text: str) -> list[Any]:
+    return list(json.loads(text))
+
+
+def worklist(
+    ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter(), offset: int = 0, limit: int = PAGE_ROWS
+) -> list[ActionRow]:
+    """A window of the actions still to do in ``run``. One row more than ``limit`` tells that there are more."""
+    where, params = _conditions(ctx, run, wanted)
+    order = SORTS.get(wanted.sort, SORTS["rank"])
+    if wanted.sort == "rank":
+        order = f"a.block <> 'dated', {order}"
+    sql = f"{_COLUMNS}{where} ORDER BY {order} LIMIT %s OFFSET %s"
+    return [_action(row) for row in _fetch(sql, [*params, limit + 1, offset])]
+
+
+def worklist_summary(ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter()) -> WorklistSummary:
+    """Counts, minutes and overdue of the actions still to do in ``run``."""
+    where, params = _conditions(ctx, run, wanted)
+    sql = (
+        "SELECT a.block, a.currency, count(*) AS actions, sum(a.minutes) AS minutes, sum(a.overdue) AS overdue"
+        f"{where} GROUP BY a.block, a.currency"
+    )
+    summary = WorklistSummary()
+    for row in _fetch(sql, params):
+        summary.actions += row["actions"]
+        summary.minutes += row["minutes"]
+        summary.blocks[row["block"]] = summary.blocks.get(row["block"], 0) + row["actions"]
+        summary.overdue[row["currency"]] = summary.overdue.get(row["currency"], Decimal(0)) + row["overdue"]
+    return summary
+
+
+def action(ctx: Context, action_id: int) -> ActionRow | None:
+    """One action whose account the actor may see, dealt with or not."""
+    scope, params = visible_accounts_sql(ctx)
+    sql = f"""{_COLUMNS}
+  FROM collection_action a
+  JOIN parties_customeraccount acc ON acc.id = a.account_id
+  JOIN parties_customer c ON c.id = acc.customer_id
+ WHERE a.id = %s AND a.account_id IN ({scope})"""
+    rows = _fetch(sql, [action_id, *params])
+    return _action(rows[0]) if rows else None
+
+
+def action_of_account(ctx: Context, run: DayRun, account_id: int) -> ActionRow | None:
+    """The account's first action in ``run``, if it has one."""
+    scope, params = visible_accounts_sql(ctx)
+    sql = f"""{_COLUMNS}
+  FROM collection_action a
+  JOIN parties_customeraccount acc ON acc.id = a.account_id
+  JOIN parties_customer c ON c.id = acc.customer_id
+ WHERE a.day_run_id = %s AND a.account_id = %s AND a.account_id IN ({scope}) ORDER BY a.rank LIMIT 1"""
+    rows = _fetch(sql, [run.id, account_id, *params])
+    return _action(rows[0]) if rows else None
+
+
+def payment_spans(run: DayRun, account_id: int) -> dict[int, PaymentSpan]:
+    """When each open item of the account is expected to be paid, by item id, as ``run`` forecast it."""
+    found = PaymentForecast.objects.filter(day_run_id=run.id, account_id=account_id)
+    return {f.item_id: PaymentSpan(f.p30, f.expected_date, f.low_date, f.high_date, f.rung) for f in found}
+
+
+def outcomes_of(account_id: int, limit: int = 40) -> list[OutcomeRow]:
+    """What people did about the account, newest first. The caller has checked the account's scope."""
+    found = Outcome.objects.filter(account_id=account_id).order_by("-recorded_at", "-id")[:limit]
+    return [OutcomeRow(o.state, o.note, o.as_of, o.follow_up_date, o.actor, o.recorded_at) for o in found]
+
+
+def hidden_today(outcomes: Sequence[OutcomeRow], as_of: date) -> OutcomeRow | None:
+    """The outcome that hides the account on ``as_of``, if one does (``outcomes``: newest first)."""
+    for row in outcomes:
+        if row.state == NOTE or row.as_of > as_of:
+            continue
+        later = row.follow_up_date is not None and row.follow_up_date > as_of
+        return row if row.state in (DONE, SKIPPED) and (row.as_of == as_of or later) else None
+    return None

@@ -1,0 +1,106 @@
+"""What every page starts from: who asks, for which company, as of which day, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from saldo.collection.queries import MAY_COLLECT
+from saldo.core.context import Context
+from saldo.core.errors import SaldoError
+from saldo.identity.queries import MAY_IMPORT, READS_ALL_ACCOUNTS, CompanyRow, latest_day_run, roles
+from saldo.interfaces import clock
+from saldo.interfaces.web.views.errors import problem
+from saldo.parties.queries import SYSTEM, Seat, seats
+
+ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """ctx: limited to ``company`` and dated as of its latest day run (today, where no day was run).
+
+    run: the latest run of the day, None before the first. roles: the user's in this company.
+    """
+
+    ctx: Context
+    companies: tuple[CompanyRow, ...]
+    company: CompanyRow | None
+    run: Any
+    roles: frozenset[str]
+
+    @property
+    def may_collect(self) -> bool:
+        return bool(self.roles & MAY_COLLECT)
+
+    @property
+    def may_import(self) -> bool:
+        return bool(self.roles & MAY_IMPORT)
+
+    @property
+    def reads_all(self) -> bool:
+        return bool(self.roles & READS_ALL_ACCOUNTS)
+
+    @property
+    def is_administrator(self) -> bool:
+        return ADMINISTRATOR in self.roles
+
+
+def _seat(request: HttpRequest, found: list[Seat]) -> Seat | None:
+    """The company the user chose last, as long as they may see it; else the first."""
+    chosen = request.session.get("company_id")
+    return next((seat for seat in found if seat.company.id == chosen), found[0] if found else None)
+
+
+def _roles(request: HttpRequest, seat: Seat | None) -> frozenset[str]:
+    if request.user.is_superuser:
+        return frozenset({ADMINISTRATOR})
+    # Before the first company there is no seat, and somebody must be able to import.
+    return seat.roles if seat else frozenset(roles(request.user, None))
+
+
+def desk_of(request: HttpRequest) -> Desk:
+    """The desk of a logged-in user."""
+    user = request.user
+    if user.username.startswith(SYSTEM):
+        raise PermissionDenied
+    ctx = Context(actor=user.username, as_of=clock.today(), clock=clock.now, language=request.LANGUAGE_CODE)
+    found = seats(ctx)
+    seat = _seat(request, found)
+    run = None
+    if seat is not None:
+        ctx = ctx.within(seat.company.id)
+        run = latest_day_run(seat.company.id)
+    if run is not None:
+        ctx = ctx.at(run.as_of)
+    companies = tuple(other.company for other in found)
+    return Desk(ctx, companies, seat.company if seat else None, run, _roles(request, seat))
+
+
+Page = Callable[..., HttpResponse]
+
+
+def page(allowed: Callable[[Desk], bool] | None = None) -> Callable[[Page], Page]:
+    """A view that needs a login: it gets ``request.desk``, and 403 where ``allowed`` says no."""
+
+    def decorate(view: Page) -> Page:
+        @login_required
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            request.desk = desk_of(request)
+            if allowed is not None and not allowed(request.desk):
+                raise PermissionDenied
+            try:
+                return view(request, *args, **kwargs)
+            except SaldoError as error:
+                return problem(request, error)
+
+        return guarded
+
+    return decorate

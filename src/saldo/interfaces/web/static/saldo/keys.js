@@ -1,0 +1,99 @@
+// The keyboard: one letter for each act. Nothing here changes data by itself: it presses the page's own buttons.
+(function () {
+  "use strict";
+  const GO = { l: "worklist", c: "accounts", i: "imports", d: "dashboard" };
+  const PLACES = { worklist: "/", accounts: "/accounts/", imports: "/imports/", dashboard: "/dashboard/" };
+  const PREFIX_MILLISECONDS = 1200;
+  let prefixUntil = 0;
+
+  const typing = (element) =>
+    element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)) &&
+    !/^(checkbox|radio|button|submit)$/.test(element.type || "");
+
+  function press(selector) {
+    const button = document.querySelector(selector);
+    if (button) button.click();
+    return Boolean(button);
+  }
+
+  function goTo(letter) {
+    const address = PLACES[GO[letter]];
+    const link = address && document.querySelector(`nav.side a[href="${address}"]`);
+    if (link) link.click();
+    return Boolean(link);
+  }
+
+  const ACTS = {
+    j: () => window.saldo.move(1),
+    ArrowDown: () => window.saldo.move(1),
+    k: () => window.saldo.move(-1),
+    ArrowUp: () => window.saldo.move(-1),
+    Enter: () => window.saldo.openSelected(),
+    o: () => window.saldo.openAccount(),
+    c: () => press('[data-pane] [data-key="c"]'),
+    e: () => press('[data-pane] [data-key="e"]'),
+    x: () => press('[data-pane] [data-key="x"]'),
+    s: () => press('[data-pane] [data-key="s"]'),
+    n: () => press('[data-pane] [data-key="n"]'),
+    u: () => press("#toasts [data-undo] button") || press('[data-pane] button[value="undone"]'),
+    "/": () => window.saldo.openDialog("palette"),
+    "?": () => window.saldo.openDialog("help"),
+    "[": () => window.saldo.fold("nav"),
+    "]": () => window.saldo.fold("pane"),
+  };
+
+  function inDialog(event, dialog) {
+    if (/^[1-9]$/.test(event.key) && dialog.hasAttribute("data-digits") && !typing(event.target)) {
+      const button = dialog.querySelector(`[data-digit="${event.key}"]`);
+      if (button) {
+        event.preventDefault();
+        button.click();
+      }
+    }
+    if (dialog.id === "palette" && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      const stops = [dialog.querySelector("input"), ...dialog.querySelectorAll("#hits a")];
+      const at = stops.indexOf(document.activeElement);
+      const next = stops[(at + (event.key === "ArrowDown" ? 1 : -1) + stops.length) % stops.length];
+      if (next) next.focus();
+    }
+    if (dialog.id === "palette" && event.key === "Enter" && event.target.matches("input")) {
+      const first = dialog.querySelector("#hits a");
+      if (first && event.target.value.trim()) {
+        event.preventDefault();
+        first.click();
+      }
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      window.saldo.openDialog("palette");
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const dialog = document.querySelector("dialog[open]");
+    if (dialog) {
+      inDialog(event, dialog);
+      return;
+    }
+    if (typing(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (Date.now() < prefixUntil) {
+      prefixUntil = 0;
+      if (goTo(event.key)) event.preventDefault();
+      return;
+    }
+    if (event.key === "g") {
+      prefixUntil = Date.now() + PREFIX_MILLISECONDS;
+      return;
+    }
+    // Enter on a link or a button does what it always does, except on the selected row's own link.
+    if (event.key === "Enter" && !event.target.closest("tr.row") && event.target !== document.body) return;
+    const act = ACTS[event.key];
+    if (act && act() !== false) event.preventDefault();
+  });
+})();

@@ -1,0 +1,30 @@
+"""Addresses of the staff's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from saldo.interfaces.web.views import accounts, dashboard, days, imports, search, session, settings, worklist
+
+urlpatterns = [
+    path("", worklist.worklist_page, name="worklist"),
+    path("worklist/<int:action_id>/", worklist.action_page, name="action"),
+    path("accounts/", accounts.accounts_page, name="accounts"),
+    path("accounts/<int:account_id>/", accounts.account_page, name="account"),
+    path("accounts/<int:account_id>/statement/", accounts.statement_page, name="statement"),
+    path("accounts/<int:account_id>/outcome/", worklist.record, name="outcome"),
+    path("imports/", imports.imports_page, name="imports"),
+    path("imports/new/<str:token>/", imports.preview_page, name="import_preview"),
+    path("imports/<int:batch_id>/", imports.batch_page, name="batch"),
+    path("imports/<int:batch_id>/rejections.csv", imports.rejections_csv, name="rejections_csv"),
+    path("imports/<int:batch_id>/confirm/", imports.confirm, name="confirm_closures"),
+    path("dashboard/", dashboard.dashboard_page, name="dashboard"),
+    path("day/", days.run_day, name="run_day"),
+    path("day/wait/", days.wait_page, name="day_wait"),
+    path("search/", search.search, name="search"),
+    path("settings/", settings.settings_page, name="settings"),
+    path("settings/company/", settings.choose_company, name="choose_company"),
+    path("login/", session.Login.as_view(), name="login"),
+    path("logout/", session.Logout.as_view(), name="logout"),
+    path("login/language/", session.choose_language, name="choose_language"),
+]

@@ -1,0 +1,232 @@
+"""Imports: upload, look at what would be read, start, follow, and see what was refused."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from saldo.core.errors import SaldoError
+from saldo.flows.import_documents import inspect_file, receive
+from saldo.flows.jobs import defer_confirmation, defer_import
+from saldo.formats.tabular.mapping import profile_names
+from saldo.intake.queries import BatchRow, batch, batches, rejection_counts, rejections_of
+from saldo.interfaces import clock
+from saldo.interfaces.web import mapping_form, uploads
+from saldo.interfaces.web.desk import Desk, page
+from saldo.interfaces.web.views.worklist import parse_offset
+
+RECENT = 50
+REJECTIONS = 50
+CSV_BLOCK = 1000
+SUGGESTED = ""
+
+
+def _may_import(desk: Desk) -> bool:
+    return desk.may_import
+
+
+@page(_may_import)
+@require_http_methods(["GET", "POST"])
+def imports_page(request: HttpRequest) -> HttpResponse:
+    """Past imports, and the form to upload files: each is looked at before anything is written."""
+    if request.method == "POST":
+        files = request.FILES.getlist("files")
+        too_large = [file.name for file in files if (file.size or 0) > settings.MAX_UPLOAD_BYTES]
+        kept = [uploads.keep(request.session, file) for file in files if file.name not in too_large]
+        for name in too_large:
+            messages.error(request, _("%(name)s is too large.") % {"name": name})
+        if kept:
+            return redirect("import_preview", token=kept[0].token)
+        if not files:
+            messages.error(request, _("Choose at least one file."))
+        return redirect("imports")
+    shown = {
+        "batches": [row for row in batches(request.desk.ctx, RECENT) if _may_read(request, row)],
+        "waiting": uploads.waiting(request.session),
+        "limit_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+    return render(request, "web/imports/page.html", shown)
+
+
+def _may_read(request: HttpRequest, row: BatchRow) -> bool:
+    """A batch of one company is for those who work there; one of several, for who sees them all or sent it."""
+    desk: Desk = request.desk
+    if row.company_id is not None:
+        return row.company_id in {company.id for company in desk.companies}
+    return desk.is_administrator or row.actor == desk.ctx.actor or request.user.is_superuser
+
+
+def _batch(request: HttpRequest, batch_id: int) -> BatchRow:
+    row = batch(batch_id)
+    if not _may_read(request, row):
+        raise Http404
+    return row
+
+
+def _profile(request: HttpRequest) -> str | None:
+    """The profile asked for: the text as changed in the form, a shipped profile by name, or None = suggest."""
+    form = request.POST
+    if form.get("profile") and form.get("profile") != form.get("profile_was"):
+        return form["profile"] if form["profile"] in profile_names() else None
+    if toml := form.get("toml", "").replace("\r\n", "\n"):
+        # A text of one line would be taken for the name of a file on the server.
+        toml = toml.rstrip() + "\n\n"
+        if toml.strip() == form.get("toml_was", "").replace("\r\n", "\n").strip():
+            return mapping_form.changed(toml, form.get("profile_was") or "suggested", form.dict())
+        return toml
+    name = request.GET.get("profile", "")
+    return name if name in profile_names() else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+@page(_may_import)
+@require_http_methods(["GET", "POST"])
+def preview_page(request: HttpRequest, token: str) -> HttpResponse:
+    """What a file would become, with the choices that lead there. Nothing is written until "start"."""
+    desk: Desk = request.desk
+    upload = uploads.find(request.session, token)
+    if upload is None:
+        messages.error(request, _("The file is no longer here: upload it again."))
+        return redirect("imports")
+    if request.POST.get("do") == "discard":
+        uploads.forget(request.session, upload)
+        return redirect("imports")
+    data = upload.path.read_bytes()
+    shown: dict[str, Any] = {"upload": upload, "profiles": profile_names(), "error": None, "today": clock.today()}
+    try:
+        asked = _profile(request)
+        inspection = inspect_file(desk.ctx, upload.name, data, asked)
+    except SaldoError as error:
+        shown |= {"error": error, "toml": request.POST.get("toml", ""), "inspection": None}
+        return _preview(request, shown)
+    if request.POST.get("do") == "start":
+        return _start(request, upload, data, inspection)
+    profile = mapping_form.readable(inspection.mapping_toml, inspection.mapping_name or upload.name)
+    shown |= {"inspection": inspection, "toml": inspection.mapping_toml or "", "profile": profile}
+    if profile is not None:
+        shown["choices"] = mapping_form.column_choices(profile, inspection.columns)
+        shown["date_patterns"] = mapping_form.date_patterns(profile)
+    shown["preview_columns"] = _filled_columns(inspection.preview)
+    return _preview(request, shown)
+
+
+def _preview(request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
+    part = request.htmx and request.htmx.target == "preview"
+    return render(request, "web/imports/_preview.html" if part else "web/imports/preview.html", shown)
+
+
+def _filled_columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The columns of the preview that hold something: empty ones only take room."""
+    names = rows[0].keys() if rows else ()
+    hidden = {"excerpt", "row"}
+    return [name for name in names if name not in hidden and any(row.get(name) not in (None, "", 0) for row in rows)]
+
+
+def _start(request: HttpRequest, upload: uploads.Upload, data: bytes, inspection: Any) -> HttpResponse:
+    """Store the bytes and defer the import, in one transaction."""
+    desk: Desk = request.desk
+    company = request.POST.get("company") or None
+    if company is not None and company not in {known.code for known in desk.companies} and not desk.is_administrator:
+        raise PermissionDenied
+    with transaction.atomic():
+        batch_id = receive(
+            desk.ctx, upload.name, data, inspection.kind, inspection.mapping_toml, inspection.mapping_name or "",
+            company_code=company, as_at=_day(request.POST.get("as_at", "")),
+        )  # fmt: skip
+        defer_import(batch_id, request.LANGUAGE_CODE)
+    uploads.forget(request.session, upload)
+    address = reverse("batch", args=[batch_id])
+    if request.htmx:
+        return HttpResponse(headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+@page(_may_import)
+@require_GET
+def batch_page(request: HttpRequest, batch_id: int) -> HttpResponse:
+    """One import: how far it is, what came of it, what was refused. htmx asks again until it has ended."""
+    row = _batch(request, batch_id)
+    counts = row.counts or {}
+    total, read = counts.get("total_rows") or 0, counts.get("rows") or 0
+    offset = parse_offset(request.GET.get("offset", ""))
+    shown: dict[str, Any] = {
+        "batch": row, "running": row.status in ("queued", "running"),
+        "share": min(1.0, read / total) if total else None, "waiting": uploads.waiting(request.session),
+    }  # fmt: skip
+    if not shown["running"]:
+        refused = rejections_of(batch_id, REJECTIONS + 1, offset)
+        shown |= {
+            "rejections": refused[:REJECTIONS], "offset": offset, "by_code": rejection_counts(batch_id),
+            "next": offset + REJECTIONS if len(refused) > REJECTIONS else None,
+            "previous": max(0, offset - REJECTIONS) if offset else None,
+        }  # fmt: skip
+    part = request.htmx and request.htmx.target == "progress"
+    if part and not shown["running"]:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "web/imports/_progress.html" if part else "web/imports/batch.html", shown)
+
+
+class _Echo:
+    """A file for csv.writer that hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _safe_cell(value: Any) -> str:
+    """A cell that a spreadsheet takes for text, not for a formula."""
+    text = str(value)
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+def _csv_lines(batch_id: int, language: str) -> Iterator[str]:
+    writer = csv.writer(_Echo(), delimiter=";" if language == "it" else ",")
+    yield "\ufeff" + writer.writerow([_("Where"), _("Text"), _("Code"), _("Why"), _("What to do")])
+    offset = 0
+    while block := rejections_of(batch_id, CSV_BLOCK, offset):
+        for row in block:
+            cells = (row.where, row.excerpt, row.code, row.why(language), row.remedy(language))
+            yield writer.writerow([_safe_cell(cell) for cell in cells])
+        offset += len(block)
+
+
+@page(_may_import)
+@require_GET
+def rejections_csv(request: HttpRequest, batch_id: int) -> StreamingHttpResponse:
+    """What was refused, as a file for the person who mends the export."""
+    _batch(request, batch_id)
+    lines = list(_csv_lines(batch_id, request.LANGUAGE_CODE))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="rejections-{batch_id}.csv"'
+    return response
+
+
+@page(_may_import)
+@require_POST
+def confirm(request: HttpRequest, batch_id: int) -> HttpResponse:
+    """A person confirms that what vanished from a complete export is closed."""
+    row = _batch(request, batch_id)
+    if row.status == "asks":
+        with transaction.atomic():
+            defer_confirmation(batch_id, request.desk.ctx.actor, request.LANGUAGE_CODE)
+        messages.success(request, _("The items that vanished are being closed."))
+    return redirect("batch", batch_id=batch_id)

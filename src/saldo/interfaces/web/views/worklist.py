@@ -1,0 +1,204 @@
+"""The worklist: its rows, the pane of one action, and what a person did with it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_date
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from saldo.collection.operations import record_outcome
+from saldo.collection.queries import (
+    DONE,
+    NOTE,
+    PAGE_ROWS,
+    SKIPPED,
+    SORTS,
+    UNDONE,
+    ActionRow,
+    WorklistFilter,
+    action,
+    hidden_today,
+    outcomes_of,
+    payment_spans,
+    worklist,
+    worklist_summary,
+)
+from saldo.core.errors import SaldoError
+from saldo.interfaces import clock
+from saldo.interfaces.web.desk import Desk, page
+from saldo.interfaces.web.draft import statement_draft
+from saldo.interfaces.web.timeline import timeline
+from saldo.ledger.statement import open_items, totals
+from saldo.parties.queries import account_header, contacts_of
+
+PANE_TIMELINE = 8
+PANE_ITEMS = 12
+SNOOZE_DAYS = (1, 3, 7, 14)
+# What a call or an e-mail came to: the state it leaves, and the words kept in the history.
+ANSWERS = {
+    "reached": (DONE, gettext_lazy("Spoken to")),
+    "no_answer": (SKIPPED, gettext_lazy("No answer")),
+    "call_back": (SKIPPED, gettext_lazy("Asked to be called again")),
+    "says_paid": (DONE, gettext_lazy("Says it is already paid")),
+    "emailed": (DONE, gettext_lazy("E-mail sent")),
+}
+CALL_ANSWERS = ("reached", "no_answer", "call_back", "says_paid")
+
+
+def parse_amount(text: str) -> Decimal | None:
+    """An amount as a person types it: 1.234,56 or 1,234.56 or 1234."""
+    compact = text.strip().replace(" ", "").replace("€", "").replace("'", "")
+    last = max(compact.rfind(","), compact.rfind("."))
+    if last >= 0 and len(compact) - last - 1 in (1, 2):
+        compact = compact[:last].replace(",", "").replace(".", "") + "." + compact[last + 1 :]
+    else:
+        compact = compact.replace(",", "").replace(".", "")
+    try:
+        amount = Decimal(compact)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < 10**14 else None
+
+
+def parse_offset(text: str) -> int:
+    """The first row of a window, from the address."""
+    return min(int(text), 10**7) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+def _filter(request: HttpRequest) -> WorklistFilter:
+    asked = request.GET
+    return WorklistFilter(
+        text=asked.get("q", "")[:120],
+        block=asked.get("block", "")[:8],
+        kind=asked.get("kind", "")[:12],
+        minimum=parse_amount(asked.get("min", "")),
+        sort=asked.get("sort") if asked.get("sort") in SORTS else "rank",
+    )
+
+
+@page()
+@require_GET
+def worklist_page(request: HttpRequest) -> HttpResponse:
+    """The home page; htmx asks for the list alone (filters) or for the next rows (scrolling)."""
+    desk: Desk = request.desk
+    if desk.run is None or desk.company is None:
+        return render(request, "web/worklist_empty.html", {"first_day": clock.today()})
+    wanted, offset = _filter(request), parse_offset(request.GET.get("offset", ""))
+    rows = worklist(desk.ctx, desk.run, wanted, offset)
+    shown = {
+        "wanted": wanted,
+        "rows": rows[:PAGE_ROWS],
+        "next_offset": offset + PAGE_ROWS if len(rows) > PAGE_ROWS else 0,
+        "offset": offset,
+        "in_blocks": wanted.sort == "rank",
+    }
+    if request.htmx and request.htmx.target == "more":
+        if rows and rows[-1].block != request.GET.get("after"):
+            shown["summary"] = worklist_summary(desk.ctx, desk.run, wanted)
+        return render(request, "web/worklist/_rows.html", shown)
+    summary = worklist_summary(desk.ctx, desk.run, wanted)
+    if wanted.is_empty:
+        request.worklist_summary = summary
+    shown |= {"summary": summary, "is_stale": desk.run.as_of < clock.today()}
+    part = request.htmx and request.htmx.target == "list"
+    return render(request, "web/worklist/_list.html" if part else "web/worklist/page.html", shown)
+
+
+def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
+    desk: Desk = request.desk
+    header = account_header(desk.ctx, row.account_id)
+    if header is None or desk.company is None:
+        raise Http404
+    items = open_items(desk.ctx, row.account_id)
+    sums = totals(items)
+    contacts = contacts_of(row.account_id)
+    outcomes = outcomes_of(row.account_id)
+    writable = next((c for c in contacts if c.email or c.pec), None)
+    spans = payment_spans(desk.run, row.account_id) if desk.run else {}
+    # One span for the account: that of what weighs most, among what is late if anything is.
+    leading = max(items, key=lambda item: (item.late_days > 0, item.balance), default=None)
+    return {
+        "row": row,
+        "account": header,
+        "items": items[:PANE_ITEMS],
+        "items_count": len(items),
+        "total": next((t for t in sums if t.currency == row.currency), None),
+        "other_totals": [t for t in sums if t.currency != row.currency],
+        "contacts": contacts,
+        "callable": next((c for c in contacts if c.phone), None),
+        "writable": writable,
+        "draft": statement_draft(header, desk.company.name, writable, items, sums, desk.ctx.as_of),
+        "leading": leading,
+        "span": spans.get(leading.id) if leading else None,
+        "history": timeline(desk.ctx, row.account_id, outcomes, PANE_TIMELINE),
+        "hidden": hidden_today(outcomes, desk.ctx.as_of),
+        "snooze": [desk.ctx.as_of + timedelta(days=days) for days in SNOOZE_DAYS],
+        "call_answers": [(code, ANSWERS[code][1]) for code in CALL_ANSWERS],
+        "earliest": desk.ctx.as_of + timedelta(days=1),
+    }
+
+
+@page()
+@require_GET
+def action_page(request: HttpRequest, action_id: int) -> HttpResponse:
+    """One action: the side pane when htmx asks, a page of its own on a phone or by its address."""
+    row = action(request.desk.ctx, action_id)
+    if row is None:
+        raise Http404
+    template = "web/worklist/_pane.html" if request.htmx else "web/worklist/action.html"
+    return render(request, template, _pane(request, row))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text.strip())
+    except ValueError:
+        return None
+
+
+@page(lambda desk: desk.may_collect)
+@require_POST
+def record(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Record one outcome. The answer is a notice with its undo; the page's own script moves the row."""
+    desk: Desk = request.desk
+    state, note = request.POST.get("state", ""), request.POST.get("note", "").strip()
+    if answer := ANSWERS.get(request.POST.get("answer", "")):
+        state, words = answer[0], str(answer[1])
+        note = f"{words}: {note}" if note else words
+    if state not in (DONE, SKIPPED, UNDONE, NOTE):
+        return HttpResponse(status=400)
+    asked_day = request.POST.get("follow_up_date", "") if state == SKIPPED else ""
+    if asked_day and _day(asked_day) is None:
+        raise SaldoError("follow_up_not_later", date=asked_day, as_of=desk.ctx.as_of)
+    record_outcome(desk.ctx, account_id, state, note, _day(asked_day))
+    header = account_header(desk.ctx, account_id)
+    notice = {"account": header, "state": state, "follow_up_date": _day(asked_day)}
+    if not request.htmx:
+        messages.success(request, _notice(notice))
+        return redirect(_next(request))
+    if desk.run is not None:
+        notice["summary"] = worklist_summary(desk.ctx, desk.run)
+    response = render(request, "web/worklist/_notice.html", notice)
+    response["HX-Trigger"] = json.dumps({"saldo:outcome": {"account": account_id, "state": state}})
+    return response
+
+
+def _notice(notice: dict[str, Any]) -> str:
+    words = {DONE: _("done"), SKIPPED: _("postponed"), UNDONE: _("back in the list"), NOTE: _("note saved")}
+    return f"{notice['account'].name}: {words[notice['state']]}"
+
+
+def _next(request: HttpRequest) -> str:
+    asked = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+    return asked if safe else "/"
