@@ -193,7 +193,9 @@ def known_lines(
                sum(amount) AS amount, sum(balance) AS balance,
                min(due_date) FILTER (WHERE kind <> 'adjustment') AS due_date,
                min(effective_date) AS item_date, min(company_id) AS company_id, count(*) AS parts
-          FROM b WHERE kind IN ('installment', 'credit_note', 'payment', 'adjustment')
+          -- A payment with an invoice is the counter of a settled line, not a line of its own.
+          FROM b WHERE kind IN ('installment', 'credit_note', 'adjustment')
+             OR (kind = 'payment' AND invoice_id IS NULL)
          GROUP BY 1, 2, 3, 4
     )
     SELECT l.account_id, coalesce(v.kind, 'payment'), coalesce(v.number_norm, p.number_norm),
