@@ -33,6 +33,21 @@ def dated_entries(ctx: Context) -> pl.DataFrame:
     return copy_out(sql, params, DATED_SCHEMA)
 
 
+def last_contacts(ctx: Context) -> pl.DataFrame:
+    """account_id, last_contact: the day of the last contact that was recorded as done and not taken back."""
+    sql = """
+    SELECT account_id, max(as_of) FROM (
+        SELECT o.account_id, o.as_of, o.state, lead(o.state) OVER w AS next_state
+          FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
+         WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
+           AND o.state <> 'note'
+        WINDOW w AS (PARTITION BY o.account_id ORDER BY o.recorded_at, o.id)) each
+     WHERE state = 'done' AND coalesce(next_state, '') <> 'undone' GROUP BY account_id
+    """
+    params = {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity", "as_of": ctx.as_of}
+    return copy_out(sql, params, {"account_id": pl.Int64, "last_contact": pl.Date})
+
+
 def reasons_json(reasons: list[dict[str, str]]) -> str:
     """A row's reasons as they are kept: [{code, params}], params an object."""
     return json.dumps(

@@ -25,6 +25,7 @@ from saldo.identity.operations import ensure_model_version, fix_known_at, open_d
 from saldo.identity.queries import companies, last_recorded_at, latest_day_run
 from saldo.measurement.operations import MeasureValue, keep_cash_forecast, keep_measures
 from saldo.risk.operations import keep_forecasts
+from saldo.storage.statistics import analyze
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         keep_actions(run.id, worklist)
         keep_measures(run.id, figures)
         keep_cash_forecast(run.id, weeks)
+        analyze(("risk_paymentforecast", "collection_action"), forecasts.height)
         record_event(replace(ctx, recorded_at=run.recorded_at), "day.run", "day_run", run.id, {"version": version})
     return DayResult(run.id, company.code, version, run.known_at, worklist.height, forecasts.height, True, later)
 

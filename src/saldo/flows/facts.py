@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from saldo.collection.planning import dated_entries
+from saldo.collection.planning import dated_entries, last_contacts
 from saldo.core.context import Context
 from saldo.intake.queries import first_export_day
 from saldo.ledger.queries import daily_sales, first_document_date, open_items, payment_history
@@ -32,6 +32,7 @@ class Facts:
     history: pl.DataFrame
     sales: pl.DataFrame
     dated: pl.DataFrame
+    contacts: pl.DataFrame
     known_from: date | None
     sales_from: date | None
 
@@ -49,6 +50,7 @@ def gather(ctx: Context) -> Facts:
         history=history,
         sales=daily_sales(ctx, ctx.as_of - timedelta(days=SALES_WINDOW_DAYS)),
         dated=dated_entries(ctx),
+        contacts=last_contacts(ctx),
         known_from=known_from,
         sales_from=first_document_date(ctx) if known_from is None else known_from,
     )

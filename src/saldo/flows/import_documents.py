@@ -34,9 +34,14 @@ from saldo.intake.operations import Reading
 from saldo.ledger.queries import known_lines
 from saldo.parties.operations import complete_customers, ensure_accounts
 from saldo.storage.locks import importing, recording_session
+from saldo.storage.statistics import analyze
 
 # Above this many accounts in a file, reading the whole company is cheaper than asking for each.
 FEW_ACCOUNTS = 5_000
+LEDGER_TABLES = (
+    "ledger_invoice", "ledger_payment", "ledger_item", "ledger_itemterms", "ledger_allocation",
+    "ledger_item_open_projection", "ledger_invoicesighting", "parties_customeraccount", "parties_customer",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +211,7 @@ def _into_ledger(
         diff = compare(told.frame, known, rules)
         posting = Posting(source_id, batch.document_id, batch.as_at_date, last_day)
         post_new(day, diff, known, posting, progress)
+        analyze(LEDGER_TABLES, diff.new.height)
         post_changes(day, diff, posting)
         closes = not diff.asks or accept_closures
         closed = post_closures(day, diff.vanished, posting) if closes else 0

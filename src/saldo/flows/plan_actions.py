@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
-from saldo.analytics.ranking import rank
-from saldo.core.priors import default_priors
+from saldo.analytics.ranking import DATED, WAIT, rank
+from saldo.core.priors import PriorityPrior, default_priors
 from saldo.flows.facts import Facts
 
 
 def plan_actions(facts: Facts, forecasts: pl.DataFrame, currency: str) -> pl.DataFrame:
-    """RANKING_SCHEMA with account_id and open_mills; ``currency`` is the company's, which ranks first."""
-    ranked = rank(forecasts, facts.as_of, default_priors().priority, facts.dated, currency)
+    """RANKING_SCHEMA with account_id and open_mills; ``currency`` is the company's.
+
+    What a contact would not pay for is left to wait, but not forgotten: an account that is overdue and that
+    nobody contacted for the stated days comes back for review.
+    """
+    prior = default_priors().priority
+    ranked = rank(forecasts, facts.as_of, prior, facts.dated, currency)
+    reviews = _reviews(ranked, facts, prior)
+    if reviews.height:
+        ranked = rank(forecasts, facts.as_of, prior, pl.concat([facts.dated, reviews]), currency)
     opened = forecasts.group_by("account_id", "currency").agg(pl.col("balance_mills").sum().alias("open_mills"))
     return ranked.join(opened, on=["account_id", "currency"], how="left", maintain_order="left")
+
+
+def _reviews(ranked: pl.DataFrame, facts: Facts, prior: PriorityPrior) -> pl.DataFrame:
+    """Waiting accounts overdue for the stated days since their last contact (or since they became overdue)."""
+    since = pl.max_horizontal(
+        pl.lit(facts.as_of) - pl.duration(days=pl.col("oldest_days")), pl.col("last_contact")
+    ).cast(pl.Date)
+    return (
+        ranked.filter(pl.col("block") == WAIT)
+        .filter(~pl.col("account_id").is_in(ranked.filter(pl.col("block") == DATED)["account_id"].implode()))
+        .join(facts.contacts, on="account_id", how="left")
+        .select("account_id", pl.lit("review_due").alias("code"), since.alias("date"))
+        .filter(pl.col("date") <= facts.as_of - timedelta(days=prior.review_days))
+        .unique("account_id", keep="first", maintain_order=True)
+    )

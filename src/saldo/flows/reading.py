@@ -46,6 +46,11 @@ class Told:
     notices: list[Rejection] = field(default_factory=list)
     sellers: dict[str, str] = field(default_factory=dict)
 
+    def main_currency(self) -> str:
+        """The currency of most rows, for a company that is not known yet."""
+        stated = self.frame["currency"].drop_nulls() if "currency" in self.frame.columns else pl.Series([])
+        return str(stated.mode().sort()[0]) if len(stated) else "EUR"
+
     def refusing(self, refused: list[Rejection], kept: pl.DataFrame) -> Told:
         return replace(self, frame=kept, rejections=[*self.rejections, *refused])
 
@@ -131,10 +136,10 @@ def _company_of(ctx: Context, told: Told, code: str | None, vat: str | None) -> 
     if not code and not vat:
         if len(ours) > 1:
             return None
-        return ours[0] if ours else ensure_company(ctx, DEFAULT_COMPANY, "Saldo")
+        return ours[0] if ours else ensure_company(ctx, DEFAULT_COMPANY, "", told.main_currency())
     if told.creates_companies or not ours:
         return ensure_company(
-            ctx, (code or vat or "")[:20], told.sellers.get(vat or "", ""), vat_number=vat or ""
+            ctx, (code or vat or "")[:20], told.sellers.get(vat or "", ""), told.main_currency(), vat or ""
         )
     return None
 
