@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Q
+
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.identity.models import Company, DayRun, Event, Grant, User
@@ -95,9 +97,10 @@ def events_of(subject_kind: str, subject_id: int, limit: int = 50) -> list[dict[
 
 
 def last_recorded_at(company_id: int) -> datetime | None:
-    """When the newest event of the company was recorded: tells whether a day run has seen everything."""
+    """When the newest facts of the company were recorded: tells whether a day run has seen everything."""
+    facts = Q(kind__startswith="import.") | Q(kind__startswith="ledger.")
     return (
-        Event.objects.filter(company_id=company_id, kind__startswith="import.")
+        Event.objects.filter(facts, company_id=company_id)
         .order_by("-recorded_at")
         .values_list("recorded_at", flat=True)
         .first()

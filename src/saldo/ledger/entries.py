@@ -150,7 +150,7 @@ def record_invoice(
             )
             for no, (due, mills) in enumerate(parts, start=1)
         ]  # fmt: skip
-        _tell(ctx, f"{kind}.recorded", account_id, number, amount)
+        _tell(ctx, f"ledger.{kind}", account_id, number, amount)
         return Recorded(invoice.id, tuple(item.id for item in items))
 
     return _entry(ctx, [account_id], work, number=number)
@@ -174,7 +174,7 @@ def record_credit_note(
         item = _add_item(
             ctx, account_id, "credit_note", -amount.amount, amount.currency, day, invoice_id=note.id
         )
-        _tell(ctx, "credit_note.recorded", account_id, number, amount)
+        _tell(ctx, "ledger.credit_note", account_id, number, amount)
         _allocate_shares(ctx, item, shares, "credit note", day)
         return Recorded(note.id, (item.id,))
 
@@ -210,7 +210,7 @@ def record_payment(
         item = _add_item(
             ctx, account_id, "payment", -amount.amount, amount.currency, day, payment_id=payment.id
         )
-        _tell(ctx, "payment.recorded", account_id, told, amount)
+        _tell(ctx, "ledger.payment", account_id, told, amount)
         _give_way(ctx, shares, day)
         _allocate_shares(ctx, item, shares, "payment", day)
         return Recorded(payment.id, (item.id,))
@@ -268,7 +268,7 @@ def reverse_allocation(
             made.append(reversal.id)
             if not correction:
                 _use_up(ctx, allocation.credit_item, part, day, reason)
-        _tell(ctx, "allocation.reversed", debit.account_id, reason, Money(amount, debit.currency), debit.id)
+        _tell(ctx, "ledger.reversal", debit.account_id, reason, Money(amount, debit.currency), debit.id)
         return made
 
     return _entry(ctx, [debit.account_id], work, amount=str(Money(amount, debit.currency)))
@@ -323,7 +323,7 @@ def write_off(ctx: Context, item_id: int, amount: Decimal, reason: str) -> Recor
             invoice_id=debit.invoice_id, installment_no=debit.installment_no, details={"reason": reason},
         )  # fmt: skip
         _allocate_shares(ctx, credit, [Share(item_id, amount)], "write-off", day)
-        _tell(ctx, "item.written_off", debit.account_id, reason, Money(amount, debit.currency), item_id)
+        _tell(ctx, "ledger.write_off", debit.account_id, reason, Money(amount, debit.currency), item_id)
         return Recorded(debit.invoice_id or 0, (credit.id,))
 
     return _entry(ctx, [debit.account_id], work)
@@ -342,7 +342,7 @@ def amend_due_date(ctx: Context, item_id: int, due_date: date, reason: str) -> i
             recorded_at=ctx.recorded_at,
         )
         data = {"item": item_id, "due_date": due_date.isoformat(), "reason": reason}
-        record_event(ctx, "item.terms_amended", "account", item.account_id, data)
+        record_event(ctx, "ledger.terms", "account", item.account_id, data)
         return terms.id
 
     return _entry(ctx, [item.account_id], work)
@@ -420,7 +420,7 @@ def _allocate_shares(
         since = max(day, debit.effective_date, credit.effective_date)
         made.append(_add_allocation(ctx, debit.id, credit.id, share.amount, since, reason).id)
         data = {"debit_item": debit.id, "credit_item": credit.id, "amount": str(share.amount)}
-        record_event(replace(ctx, as_of=since), "allocation.added", "account", debit.account_id, data)
+        record_event(replace(ctx, as_of=since), "ledger.allocation", "account", debit.account_id, data)
     return made
 
 

@@ -152,11 +152,16 @@ def _before(world: World, told: dict[str, Any], ctx: Context) -> str | None:
     return f"places {[order.index(account) + 1 if account in order else None for account in (first, second)]}"
 
 
-def _same_day(world: World, told: dict[str, Any], ctx: Context) -> str | None:
-    """The last run gave the same day as the one before: the same version, nothing new."""
+def _last_run(world: World, told: dict[str, Any], ctx: Context) -> str | None:
+    """Whether the last run gave the same day as the one before it, and whether it knows of later facts."""
+    if told["_word"] == "later":
+        known = world.runs and world.runs[-1].later_facts
+        return None if known else "a run that has seen all facts"
+    if len(world.runs) < 2:
+        return f"{len(world.runs)} runs"
     last, before = world.runs[-1], world.runs[-2]
     same = not last.is_new and (last.version, last.known_at) == (before.version, before.known_at)
-    return None if same == (told["other"] is None) else f"version {last.version} after {before.version}"
+    return None if same == (told["_word"] == "same") else f"version {last.version} after {before.version}"
 
 
 _ACCOUNT = rf"(?P<account>{_NAME})"
@@ -192,6 +197,8 @@ EXPECTATIONS: dict[str, Expectation] = {
     "reason": (rf"reason {_ACCOUNT}{_WHY}", 'reason CUSTOMER "…"', _action),
     "nothing": (rf"nothing {_ACCOUNT}", "nothing CUSTOMER", _action),
     "before": (rf"before (?P<first>{_NAME}) (?P<second>{_NAME})", "before CUSTOMER CUSTOMER", _before),
-    "same": (r"same day(?P<other>)?", "same day", lambda w, t, c: _same_day(w, {"other": None}, c)),
-    "another": (r"another day", "another day", lambda w, t, c: _same_day(w, {"other": True}, c)),
+    **{
+        word: (form, form, _last_run)
+        for word, form in (("same", "same day"), ("another", "another day"), ("later", "later facts"))
+    },
 }  # fmt: skip
