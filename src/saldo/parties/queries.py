@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, When
 from rapidfuzz import fuzz, process
 
 from saldo.core.context import Context
@@ -176,10 +176,11 @@ def find_accounts(ctx: Context, text: str, limit: int = 8) -> list[Found]:
         | Q(code__iexact=text.strip())
         | Q(customer__vat_number__in=[compact, f"IT{compact}"])
     )
-    hits = list(accounts.filter(matches).distinct().order_by("customer__search_text")[:limit])
+    begins = Case(When(customer__search_text__startswith=wanted, then=0), default=1, output_field=IntegerField())
+    ordered = accounts.filter(matches).annotate(begins=begins).distinct()
+    hits = list(ordered.order_by("begins", "customer__search_text")[:limit])
     if hits or len(wanted) < 4:
-        first = sorted(hits, key=lambda hit: not hit.customer.search_text.startswith(wanted))
-        return [_found(hit, True) for hit in first]
+        return [_found(hit, True) for hit in hits]
     names = dict(accounts.order_by("id").values_list("id", "customer__search_text")[:FUZZY_POOL])
     near = process.extract(wanted, names, scorer=fuzz.WRatio, limit=limit, score_cutoff=FUZZY_MINIMUM)
     by_id = {hit.id: hit for hit in accounts.filter(id__in=[key for _, _, key in near])}

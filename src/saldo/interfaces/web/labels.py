@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from saldo.core.reasons import render
 
 ITEM_KINDS = {
+    "invoice": gettext_lazy("Invoice"),
     "installment": gettext_lazy("Invoice"),
     "credit_note": gettext_lazy("Credit note"),
     "debit_note": gettext_lazy("Debit note"),
@@ -27,7 +28,7 @@ ITEM_KINDS = {
     "interest": gettext_lazy("Late interest"),
 }
 ACTION_KINDS = {
-    "call": gettext_lazy("Call"),
+    "call": pgettext_lazy("action", "Call"),
     "email": gettext_lazy("E-mail"),
     "pec": gettext_lazy("PEC"),
     "letter": gettext_lazy("Letter"),

@@ -32,6 +32,11 @@ class ColumnChoice:
     header: str
     headers: tuple[str, ...]
 
+    @property
+    def is_main(self) -> bool:
+        """Filled, or one of those that every file should fill."""
+        return bool(self.header) or self.field in LEADING
+
 
 def column_choices(profile: Mapping, headers: Sequence[str]) -> list[ColumnChoice]:
     """Every field the profile may fill, those it fills or that matter most first."""

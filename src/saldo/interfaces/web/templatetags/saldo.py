@@ -79,6 +79,17 @@ def with_currency(value: Any, currency: str = "EUR") -> str:
 
 
 @register.filter
+def compact(value: Any) -> str:
+    """An amount for the label of a chart: 950, 12k, 3,4M."""
+    number = Decimal(str(value))
+    for size_, letter in ((Decimal(1_000_000), "M"), (Decimal(1000), "k")):
+        if abs(number) >= size_ * Decimal("9.5") or (abs(number) >= size_ and letter == "M"):
+            scaled = number / size_
+            return f"{grouped(scaled, 1 if abs(scaled) < 10 else 0)}{letter}"
+    return grouped(number, 0)
+
+
+@register.filter
 def percent(share: float | None) -> str:
     """A share of 0–1 as a whole percentage; almost certain is never shown as certain."""
     if share is None:
@@ -111,6 +122,8 @@ def day_short(value: date | None) -> str:
 @register.filter
 def day_long(value: date | None) -> str:
     text = _date(value, "long")
+    if _language() == "it":
+        text = text.lower()
     return text[:1].upper() + text[1:]
 
 
@@ -139,9 +152,10 @@ def duration(minutes: float) -> str:
 @register.filter
 def size(value: int) -> str:
     """Bytes as KB or MB."""
-    if value < 1_000_000:
-        return f"{whole(max(1, round(value / 1000)))} KB"
-    return f"{decimals(value / 1_000_000)} MB"
+    if value < 1024 * 1024:
+        return f"{whole(max(1, round(value / 1024)))} KB"
+    megabytes = value / 1024 / 1024
+    return f"{whole(megabytes) if megabytes >= 10 else decimals(megabytes)} MB"
 
 
 @register.filter
@@ -153,6 +167,14 @@ def word(code: Any, table: str) -> str:
 @register.filter
 def reason(value: Any) -> str:
     return labels.reason_text(value, _language())
+
+
+@register.filter
+def reason_beside(value: Any) -> str:
+    """A reason without the chance of payment, where that stands in a column of its own."""
+    text = reason(value)
+    is_situation = isinstance(value, dict) and value.get("code") == "situation"
+    return text.rsplit("; ", 1)[0] if is_situation and text.count("; ") > 1 else text
 
 
 @register.filter
@@ -271,7 +293,7 @@ def cell(value: Any, column: str) -> str:
             return value
     if isinstance(value, date):
         return day(value)
-    return labels.label("item", value) if column == "kind" and value != "invoice" else str(value)
+    return labels.label("item", value) if column == "kind" else str(value)
 
 
 @register.filter
@@ -279,7 +301,8 @@ def measured(value: Any, name: str) -> str:
     """A measure in its unit: shares as percentages, the rest in days."""
     if name in SHARES:
         return f"{decimals(Decimal(str(value)) * 100)}%"
-    return f"{decimals(value)}\N{NO-BREAK SPACE}{gettext('days')}"
+    days = gettext("days")
+    return f"{decimals(value)}\N{NO-BREAK SPACE}{days}"
 
 
 @register.simple_tag

@@ -118,8 +118,12 @@ def preview_page(request: HttpRequest, token: str) -> HttpResponse:
     except SaldoError as error:
         shown |= {"error": error, "toml": request.POST.get("toml", ""), "inspection": None}
         return _preview(request, shown)
+    alike = [other for other in uploads.waiting(request.session) if _same_kind(other, upload)]
+    if request.POST.get("do") == "start_all" and inspection.kind == "invoices":
+        return _start_all(request, alike)
     if request.POST.get("do") == "start":
         return _start(request, upload, data, inspection)
+    shown["alike"] = alike if inspection.kind == "invoices" else []
     profile = mapping_form.readable(inspection.mapping_toml, inspection.mapping_name or upload.name)
     shown |= {"inspection": inspection, "toml": inspection.mapping_toml or "", "profile": profile}
     if profile is not None:
@@ -158,6 +162,24 @@ def _start(request: HttpRequest, upload: uploads.Upload, data: bytes, inspection
     if request.htmx:
         return HttpResponse(headers={"HX-Redirect": address})
     return redirect(address)
+
+
+def _same_kind(one: uploads.Upload, other: uploads.Upload) -> bool:
+    """Whether both are e-invoices by their names: these need no mapping, so they can start together."""
+    suffixes = {upload.name.lower().rpartition(".")[2] for upload in (one, other)}
+    return suffixes <= {"xml", "p7m"}
+
+
+def _start_all(request: HttpRequest, alike: list[uploads.Upload]) -> HttpResponse:
+    """Every e-invoice that waits, each in a batch of its own."""
+    for upload in alike:
+        with transaction.atomic():
+            batch_id = receive(request.desk.ctx, upload.name, upload.path.read_bytes(), "invoices")
+            defer_import(batch_id, request.LANGUAGE_CODE)
+        uploads.forget(request.session, upload)
+    messages.success(request, _("%(count)d files are being read.") % {"count": len(alike)})
+    address = reverse("imports")
+    return HttpResponse(headers={"HX-Redirect": address}) if request.htmx else redirect(address)
 
 
 @page(_may_import)

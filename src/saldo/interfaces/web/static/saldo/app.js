@@ -100,8 +100,6 @@
     if (!count) return;
     const number = Number(count.textContent.replace(/\D/g, "")) - 1;
     count.textContent = number.toLocaleString(document.documentElement.lang);
-    const next = heading.nextElementSibling;
-    if (!next || next.classList.contains("block")) heading.remove();
   }
 
   function neighbor(row) {
@@ -146,13 +144,8 @@
     if (!gone.length) return;
     const next = neighbor(gone[0]);
     for (const row of gone) {
-      const heading = row;
-      const parent = row.parentNode;
-      const marker = document.createComment("");
-      parent.insertBefore(marker, row);
-      countDown(heading);
+      countDown(row);
       row.remove();
-      marker.remove();
     }
     for (const heading of every("tr.block")) {
       const after = heading.nextElementSibling;
