@@ -194,7 +194,7 @@ class Allocation(models.Model):
 class ItemOpenProjection(models.Model):
     """How much of each item is used, whatever the day: what the constraints lock and check.
 
-    Written by triggers only; ``operations.rebuild_projection`` makes it anew.
+    The last days of its allocations let queries skip what was settled by the day they ask about. Written by triggers only; ``operations.rebuild_projection`` makes it anew.
     """
 
     item = models.OneToOneField(
@@ -203,6 +203,8 @@ class ItemOpenProjection(models.Model):
     cap = _amount()
     used = _amount()
     has_reversal = models.BooleanField(default=False)
+    last_effective_date = models.DateField(null=True)
+    last_recorded_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "ledger_item_open_projection"

@@ -334,10 +334,12 @@ def rebuild_projection() -> int:
         cursor.execute("DELETE FROM ledger_item_open_projection")
         cursor.execute(
             """
-            INSERT INTO ledger_item_open_projection (item_id, cap, used, has_reversal)
-            SELECT i.id, abs(i.amount), coalesce(u.used, 0), coalesce(u.reversal, false)
+            INSERT INTO ledger_item_open_projection
+                   (item_id, cap, used, has_reversal, last_effective_date, last_recorded_at)
+            SELECT i.id, abs(i.amount), coalesce(u.used, 0), coalesce(u.reversal, false), u.last_date, u.last_at
               FROM ledger_item i
-              LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal
+              LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
+                                max(effective_date) AS last_date, max(recorded_at) AS last_at
                            FROM ledger_allocation_side GROUP BY item_id) u ON u.item_id = i.id
             """
         )

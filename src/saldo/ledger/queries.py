@@ -16,25 +16,46 @@ from saldo.storage.frames import copy_out
 # Kinds whose cause is not known yet: they stand until the true cause arrives.
 PROVISIONAL_KINDS = ("provisional_payment", "closure")
 
-# What was used of each item and which due date was in force, at (as_of, known_at).
-_USED = """
-SELECT item_id, sum(amount) AS used FROM ledger_allocation_side
- WHERE effective_date <= %(as_of)s AND recorded_at <= %(known_at)s GROUP BY item_id
-"""
 _TERMS = """
 SELECT DISTINCT ON (item_id) item_id, due_date FROM ledger_itemterms
  WHERE effective_date <= %(as_of)s AND recorded_at <= %(known_at)s
  ORDER BY item_id, effective_date DESC, recorded_at DESC, id DESC
 """
-BALANCES = f"""
+# Wholly used by then: the projection tells it without a look at the allocations.
+_SETTLED = """coalesce(p.used = p.cap AND p.last_effective_date <= %(as_of)s
+                        AND p.last_recorded_at <= %(known_at)s, false)"""
+
+
+def _balances(which: str) -> str:
+    """Items with their balance at (as_of, known_at), those that ``which`` (SQL) lets through.
+
+    Neither what was settled nor what nothing was ever set against needs its allocations read, so the work
+    grows with what was open on that day, not with the history.
+    """
+    return f"""
 SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.installment_no, i.amount,
        i.currency, i.effective_date, coalesce(t.due_date, i.due_date) AS due_date, i.payment_method,
-       i.amount - sign(i.amount) * coalesce(u.used, 0) AS balance
+       CASE WHEN {_SETTLED} THEN 0 ELSE i.amount - sign(i.amount) * coalesce(d.used, c.used, 0) END AS balance
   FROM ledger_item i
-  LEFT JOIN ({_USED}) u ON u.item_id = i.id
+  JOIN ledger_item_open_projection p ON p.item_id = i.id
+  LEFT JOIN LATERAL (
+       SELECT sum(a.amount) AS used FROM ledger_allocation a
+        WHERE i.amount > 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
+          AND a.debit_item_id = i.id
+          AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) d ON true
+  LEFT JOIN LATERAL (
+       SELECT sum(coalesce(a.credit_amount, a.amount)) AS used FROM ledger_allocation a
+        WHERE i.amount < 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
+          AND a.credit_item_id = i.id
+          AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) c ON true
   LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
- WHERE i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
+ WHERE i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s AND {which}
 """
+
+
+# Every item, and those that may have a balance.
+ALL_BALANCES = _balances("true")
+BALANCES = _balances(f"NOT {_SETTLED}")
 
 OPEN_ITEMS_SCHEMA = {
     "item_id": pl.Int64,
@@ -172,7 +193,7 @@ def known_lines(
     """
     sql = f"""
     WITH b AS (
-        SELECT x.* FROM ({BALANCES}) x
+        SELECT x.* FROM ({ALL_BALANCES}) x
          WHERE x.company_id = ANY(%(companies)s) AND (x.invoice_id IS NOT NULL OR x.payment_id IS NOT NULL)
            AND (%(accounts)s::bigint[] IS NULL OR x.account_id = ANY(%(accounts)s::bigint[]))
     ), provisional AS (
@@ -318,9 +339,11 @@ def projection_differences() -> list[tuple[int, str, str]]:
             SELECT i.id, coalesce(p.used::text, 'none'), coalesce(u.used, 0)::text
               FROM ledger_item i
               LEFT JOIN ledger_item_open_projection p ON p.item_id = i.id
-              LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal
+              LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
+                                max(effective_date) AS last_date, max(recorded_at) AS last_at
                            FROM ledger_allocation_side GROUP BY item_id) u ON u.item_id = i.id
-             WHERE p.item_id IS NULL OR p.used <> coalesce(u.used, 0) OR p.cap <> abs(i.amount)
+             WHERE (p.last_effective_date, p.last_recorded_at) IS DISTINCT FROM (u.last_date, u.last_at)
+                OR p.item_id IS NULL OR p.used <> coalesce(u.used, 0) OR p.cap <> abs(i.amount)
                 OR p.has_reversal <> coalesce(u.reversal, false)
             """
         )

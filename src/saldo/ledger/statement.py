@@ -58,7 +58,7 @@ SELECT i.id, i.account_id, i.kind, coalesce(inv.number, pay.number, '') AS numbe
 # What was set against the account's debits, and due dates that moved: one list, newest first.
 _HISTORY = """
 (SELECT a.effective_date, CASE WHEN a.amount < 0 THEN 'reversal' ELSE c.kind END AS kind, a.currency,
-        coalesce(pay.number, credit_note.number, '') AS number, sum(a.amount) AS amount, count(*) AS items,
+        CASE WHEN c.kind = 'credit_note' THEN credit_note.number ELSE '' END AS number, sum(a.amount) AS amount, count(*) AS items,
         min(a.debit_number) AS first_number, max(a.late_days) AS late_days,
         NULL::date AS first_due_date, NULL::date AS due_date
    FROM (SELECT a.credit_item_id, a.effective_date, a.amount, d.currency, inv.number AS debit_number,
@@ -69,7 +69,6 @@ _HISTORY = """
           WHERE d.account_id = %(account)s AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s
           ORDER BY a.effective_date DESC, a.id DESC LIMIT %(rows)s) a
    JOIN ledger_item c ON c.id = a.credit_item_id
-   LEFT JOIN ledger_payment pay ON pay.id = c.payment_id
    LEFT JOIN ledger_invoice credit_note ON credit_note.id = c.invoice_id
   GROUP BY a.effective_date, 2, a.currency, 4
   ORDER BY a.effective_date DESC LIMIT %(limit)s)
@@ -250,7 +249,7 @@ def totals(items: Iterable[ItemRow]) -> list[Totals]:
 
 def history(ctx: Context, account_id: int, limit: int = 40) -> list[TimelineRow]:
     """What was set against the account's debits (payments, credit notes, closures, reversals) and the due
-    dates that moved, newest first. Many invoices paid by one payment are one row."""
+    dates that moved, newest first. What was paid on one day is one row."""
     rows = _rows(_HISTORY, _clocks(ctx, account=account_id, limit=limit, rows=limit * 25))
     return [TimelineRow(row["effective_date"], row["kind"], row) for row in rows]
 

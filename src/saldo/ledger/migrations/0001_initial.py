@@ -74,6 +74,8 @@ class Migration(migrations.Migration):
                 ('cap', models.DecimalField(decimal_places=3, max_digits=18)),
                 ('used', models.DecimalField(decimal_places=3, max_digits=18)),
                 ('has_reversal', models.BooleanField(default=False)),
+                ('last_effective_date', models.DateField(null=True)),
+                ('last_recorded_at', models.DateTimeField(null=True)),
             ],
             options={
                 'db_table': 'ledger_item_open_projection',

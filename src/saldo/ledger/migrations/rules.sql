@@ -59,14 +59,18 @@ BEGIN
       WHERE p.item_id IN (SELECT debit_item_id FROM new_rows UNION SELECT credit_item_id FROM new_rows)
       ORDER BY p.item_id FOR UPDATE;
     WITH side AS (
-        SELECT debit_item_id AS item_id, amount FROM new_rows
+        SELECT debit_item_id AS item_id, amount, effective_date, recorded_at FROM new_rows
         UNION ALL
-        SELECT credit_item_id, coalesce(credit_amount, amount) FROM new_rows
+        SELECT credit_item_id, coalesce(credit_amount, amount), effective_date, recorded_at FROM new_rows
     ), delta AS (
-        SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal FROM side GROUP BY item_id
+        SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
+               max(effective_date) AS last_date, max(recorded_at) AS last_at
+          FROM side GROUP BY item_id
     ), changed AS (
         UPDATE ledger_item_open_projection p
-           SET used = p.used + delta.used, has_reversal = p.has_reversal OR delta.reversal
+           SET used = p.used + delta.used, has_reversal = p.has_reversal OR delta.reversal,
+               last_effective_date = greatest(p.last_effective_date, delta.last_date),
+               last_recorded_at = greatest(p.last_recorded_at, delta.last_at)
           FROM delta WHERE p.item_id = delta.item_id
         RETURNING 1
     )
