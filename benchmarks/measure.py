@@ -23,7 +23,8 @@ class Result:
     def line(self) -> str:
         told = ", ".join(f"{name} {value}" for name, value in self.figures.items())
         mark = {True: "met", False: "MISSED", None: "-"}[self.met]
-        return f"{self.name:<34} {self.seconds:8.2f} s  {self.peak_mib:7.0f} MiB  {mark:<6} {told}  (target: {self.target})"
+        cost = f"{self.seconds:8.2f} s  {self.peak_mib:7.0f} MiB"
+        return f"{self.name:<34} {cost}  {mark:<6} {told}  (target: {self.target})"
 
     def as_json(self) -> str:
         return json.dumps(self.__dict__, default=str)

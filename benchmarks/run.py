@@ -155,7 +155,7 @@ def bench_pages() -> list[Result]:
     from saldo.identity.queries import company_by_code, latest_day_run
 
     add_user(_context(), "bench", "bench-password-1", "credit_manager")
-    client = Client()
+    client = Client(HTTP_HOST="127.0.0.1")
     client.login(username="bench", password="bench-password-1")
     run = latest_day_run(company_by_code("PORT").id)
     assert run is not None
@@ -170,19 +170,27 @@ def bench_pages() -> list[Result]:
                 response = client.get(address)
                 times.append((time.perf_counter() - start) * 1000)
                 assert response.status_code == 200, (address, response.status_code)
-            with CaptureQueriesContext(connection, ) as captured:
+            with CaptureQueriesContext(
+                connection,
+            ) as captured:
                 client.get(addresses[-1])
             queries = len(captured)
         p95 = statistics.quantiles(times, n=20)[-1]
         result.seconds = sum(times) / 1000
-        result.figures = {"p95 ms": round(p95, 1), "median ms": round(statistics.median(times), 1), "queries": queries}
+        result.figures = {
+            "p95 ms": round(p95, 1),
+            "median ms": round(statistics.median(times), 1),
+            "queries": queries,
+        }
         result.met = p95 < 100 and queries <= 12
         results.append(result)
     return results
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--small", action="store_true", help="a tenth of the size")
     parser.add_argument("--keep", action="store_true", help="keep the database")
     parser.add_argument("--only", help="names of parts, comma separated: import, day, aging, pages")

@@ -72,7 +72,9 @@ def write_installments(path: Path, rows: int, accounts: int, open_share: float =
             "settled": settled,
         }
     )
-    amount = (pl.col("cents") // 100).cast(pl.String) + "," + (pl.col("cents") % 100).cast(pl.String).str.zfill(2)
+    amount = (
+        (pl.col("cents") // 100).cast(pl.String) + "," + (pl.col("cents") % 100).cast(pl.String).str.zfill(2)
+    )
     day = {name: pl.col(name).dt.strftime("%d/%m/%Y") for name in ("date", "due", "settled")}
     frame.with_columns(
         amount.alias("amount"),

@@ -35,7 +35,10 @@ def _empty_tables() -> None:
     tables = [model._meta.db_table for model in apps.get_models() if model._meta.managed]
     names = ", ".join(f'"{table}"' for table in tables if not table.startswith("django_content_type"))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relname FROM pg_class WHERE oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname LIKE '%%_append_only')")
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE oid IN "
+            "(SELECT tgrelid FROM pg_trigger WHERE tgname LIKE '%%_append_only')"
+        )
         guarded = [row[0] for row in cursor.fetchall()]
         # Only the owner of the tables may do this, and only a test does.
         for table in guarded:
@@ -72,7 +75,9 @@ def make_ctx() -> Callable[..., object]:
 
     def make(day: str | date, recorded: str | None = None, language: str = "en") -> Context:
         as_of = day if isinstance(day, date) else date.fromisoformat(day)
-        instant = datetime.fromisoformat(recorded) if recorded else datetime(as_of.year, as_of.month, as_of.day, 12)
+        instant = (
+            datetime.fromisoformat(recorded) if recorded else datetime(as_of.year, as_of.month, as_of.day, 12)
+        )
         return Context("test", as_of, lambda: instant.replace(tzinfo=UTC), language=language)
 
     return make

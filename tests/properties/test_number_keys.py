@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from saldo.analytics.keys import normalized_numbers
 from saldo.core.normalize import normalized_number
 
-NUMBERS = st.text(st.sampled_from(list("aZf0019 /-._#") + ["°", "é", "１", "\t"]), max_size=14)
+NUMBERS = st.text(st.sampled_from([*"aZf0019 /-._#", "°", "é", "１", "\t"]), max_size=14)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=20))

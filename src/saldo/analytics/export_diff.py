@@ -112,7 +112,9 @@ def compare(incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> 
     toward_zero = settled.filter(pl.col("counter_mills") > 0)
     reopened = settled.filter(pl.col("reopen_mills") > 0)
     vanished = _vanished(incoming, known, rules)
-    changed = pl.concat([frame["row"] for frame in (due, amount, toward_zero, reopened, conflicts)]).n_unique()
+    changed = pl.concat(
+        [frame["row"] for frame in (due, amount, toward_zero, reopened, conflicts)]
+    ).n_unique()
     return ExportDiff(
         new=new,
         seen_again=told.filter(~pl.col("known_owned") & ~pl.col("known_sighted")),
@@ -185,7 +187,7 @@ def _conflicts(told: pl.DataFrame, rules: ExportRules) -> pl.DataFrame:
         .then(pl.lit("conflict_open"))
     )
     if rules.stale:
-        code = pl.when(pl.lit(False)).then(pl.lit(""))
+        return told.with_columns(code=pl.lit("")).clear()
     return told.with_columns(code=code).filter(pl.col("code").is_not_null())
 
 

@@ -28,9 +28,7 @@ class Action(models.Model):
     reasons = models.JSONField(default=list)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["day_run", "account", "currency"], name="action_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["day_run", "account", "currency"], name="action_once")]
         indexes = [models.Index(fields=["day_run", "rank"], name="action_rank")]
 
 

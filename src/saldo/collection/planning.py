@@ -51,13 +51,16 @@ def last_contacts(ctx: Context) -> pl.DataFrame:
 def reasons_json(reasons: list[dict[str, str]]) -> str:
     """A row's reasons as they are kept: [{code, params}], params an object."""
     return json.dumps(
-        [{"code": reason["code"], "params": json.loads(reason["params"])} for reason in reasons], ensure_ascii=False
+        [{"code": reason["code"], "params": json.loads(reason["params"])} for reason in reasons],
+        ensure_ascii=False,
     )
 
 
 def keep_actions(day_run_id: int, ranked: pl.DataFrame) -> int:
     """Store the ranked worklist of a day run. ranked: RANKING_SCHEMA with account_id and open_mills."""
-    reasons = pl.Series("reasons", [reasons_json(row) for row in ranked["reasons"].to_list()], dtype=pl.String)
+    reasons = pl.Series(
+        "reasons", [reasons_json(row) for row in ranked["reasons"].to_list()], dtype=pl.String
+    )
     return copy_in(
         "collection_action",
         ranked.select(*KEPT, pl.col("action").alias("kind"), pl.lit(day_run_id).alias("day_run_id"), reasons),

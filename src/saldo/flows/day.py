@@ -50,7 +50,11 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     """
     last = latest_day_run(company_id, ctx.as_of)
     rerun = last is not None and not refresh
-    ctx = replace(ctx, known_at=last.known_at, company_id=company_id) if rerun else fix_known_at(ctx, company_id)
+    ctx = (
+        replace(ctx, known_at=last.known_at, company_id=company_id)
+        if rerun
+        else fix_known_at(ctx, company_id)
+    )
     (company,) = companies(ctx)
 
     facts = gather(ctx)
@@ -62,7 +66,16 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     digest = _digest(forecasts, worklist, weeks, figures)
     later = (last_recorded_at(company_id) or ctx.known_at) > ctx.known_at
     if last is not None and last.digest == digest:
-        return DayResult(last.id, company.code, last.version, last.known_at, worklist.height, forecasts.height, False, later)
+        return DayResult(
+            last.id,
+            company.code,
+            last.version,
+            last.known_at,
+            worklist.height,
+            forecasts.height,
+            False,
+            later,
+        )
     with transaction.atomic():
         version = last.version + 1 if last else 1
         ensure_model_version(ctx, "payment_date", MODEL_VERSION, {})
@@ -72,8 +85,12 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         keep_measures(run.id, figures)
         keep_cash_forecast(run.id, weeks)
         analyze(("risk_paymentforecast", "collection_action"), forecasts.height)
-        record_event(replace(ctx, recorded_at=run.recorded_at), "day.run", "day_run", run.id, {"version": version})
-    return DayResult(run.id, company.code, version, run.known_at, worklist.height, forecasts.height, True, later)
+        record_event(
+            replace(ctx, recorded_at=run.recorded_at), "day.run", "day_run", run.id, {"version": version}
+        )
+    return DayResult(
+        run.id, company.code, version, run.known_at, worklist.height, forecasts.height, True, later
+    )
 
 
 def run_days(ctx: Context, refresh: bool = False) -> list[DayResult]:
@@ -98,7 +115,10 @@ def worklist_of_day(ctx: Context) -> list[dict[str, Any]]:
 
 def _told(company: str, row: dict[str, Any]) -> dict[str, Any]:
     currency = row["currency"]
-    amounts = {name: decimal_text(to_mills(row[name]), currency) for name in ("value", "value_per_minute", "overdue", "open")}
+    amounts = {
+        name: decimal_text(to_mills(row[name]), currency)
+        for name in ("value", "value_per_minute", "overdue", "open")
+    }
     return {
         "rank": row["rank"],
         "company": company,
@@ -124,7 +144,9 @@ def _digest(
 ) -> str:
     """One hash over everything that the day says, to tell a rerun that differs."""
     digest = hashlib.sha256()
-    flat = worklist.with_columns(pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n"))
+    flat = worklist.with_columns(
+        pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n")
+    )
     for frame in (forecasts.sort("item_id"), flat.sort("currency", "rank"), weeks):
         digest.update(frame.write_csv(None, float_precision=9).encode())
     digest.update(repr(figures).encode())

@@ -57,7 +57,7 @@ def gather(ctx: Context) -> Facts:
 
 
 def _payments_known_from(history: pl.DataFrame, first_export: date | None) -> date | None:
-    """None where a history of closed items was imported; else only what was open at the first export is known.
+    """None where a history of closed items was imported, else the first export: it told only what was open.
 
     Without it the items that were paid before are missing, and who is still open would look typical.
     """

@@ -1,9 +1,9 @@
 """Import: keep the bytes, read them, compare with the ledger, add what is new, say what was refused.
 
-    inspect_file   what a file holds and would be read as; writes nothing
-    receive        keep the bytes and queue their reading
-    process        read a queued batch into the ledger
-    import_file    the two together, for the command line, tests and the demo
+inspect_file   what a file holds and would be read as; writes nothing
+receive        keep the bytes and queue their reading
+process        read a queued batch into the ledger
+import_file    the two together, for the command line, tests and the demo
 """
 
 from __future__ import annotations
@@ -25,7 +25,15 @@ from saldo.flows import reading
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
 from saldo.flows.reading import Told
 from saldo.formats.detect import TABULAR_KINDS, detect_kind
-from saldo.formats.tabular import Mapping, RawTable, dump_toml, open_table, suggest, to_customers, to_receivables
+from saldo.formats.tabular import (
+    Mapping,
+    RawTable,
+    dump_toml,
+    open_table,
+    suggest,
+    to_customers,
+    to_receivables,
+)
 from saldo.identity.operations import record_event, stamped
 from saldo.identity.queries import CompanyRow
 from saldo.intake import operations as intake
@@ -157,7 +165,9 @@ def _already_done(ctx: Context, batch_id: int, earlier: batches.BatchRow) -> Imp
     rows = int(earlier.counts.get("done", 0)) + int(earlier.counts.get("unchanged", 0))
     counts = {"done": 0, "unchanged": rows, "closed": 0, "rejected": 0, "rows": rows, "same_as": earlier.id}
     intake.finish_batch(ctx, batch_id, "done", counts)
-    return ImportResult(0, rows, 0, batches.rejections_of(earlier.id, limit=100_000), "done", batch_id, "", counts)
+    return ImportResult(
+        0, rows, 0, batches.rejections_of(earlier.id, limit=100_000), "done", batch_id, "", counts
+    )
 
 
 def _import_receivables(
@@ -261,7 +271,9 @@ def _conflict_rejections(diff: ExportDiff) -> list[Rejection]:
                 "known": decimal_text(row["known_amount_mills"], row["known_currency"]),
                 "told_due": str(row["due_date"] or ""),
                 "known_due": str(row["known_due_date"] or ""),
-                "told_open": "" if row["open_mills"] is None else decimal_text(row["open_mills"], row["currency"]),
+                "told_open": ""
+                if row["open_mills"] is None
+                else decimal_text(row["open_mills"], row["currency"]),
                 "known_open": decimal_text(row["known_balance_mills"], row["known_currency"]),
             },
             row["row"],
@@ -319,7 +331,9 @@ def _import_customers(
     assert profile is not None, "a batch of customers is kept with its mapping"
     raw = open_table(data, batch.document_name, profile)
     frame, rejections = to_customers(raw, profile)
-    intake.start_batch(batch.id, intake.ensure_source(profile.source or profile.name, batch.kind, "erp"), False)
+    intake.start_batch(
+        batch.id, intake.ensure_source(profile.source or profile.name, batch.kind, "erp"), False
+    )
     told = Told(
         frame=frame.with_columns(company_vat=pl.lit(None, pl.String)),
         rejections=[*raw.rejections, *rejections],
@@ -375,7 +389,13 @@ def confirm_closures(ctx: Context, batch_id: int, progress: Progress | None = No
 
 def fail_batch(ctx: Context, batch_id: int, error: Exception) -> None:
     """Say on the batch that it ended by an unforeseen error: nobody waits for a batch that is not running."""
-    intake.finish_batch(ctx, batch_id, "failed", {}, SaldoError("import_crashed", problem=repr(error)[:300]).text(ctx.language))
+    intake.finish_batch(
+        ctx,
+        batch_id,
+        "failed",
+        {},
+        SaldoError("import_crashed", problem=repr(error)[:300]).text(ctx.language),
+    )
 
 
 PREVIEW_ROWS = 20
@@ -409,7 +429,12 @@ def inspect_file(ctx: Context, name: str, data: bytes, mapping_name_or_toml: str
     if format_ not in TABULAR_KINDS:
         told = reading.read_invoices(data, name)
         return Inspection(
-            "invoices", format_, told.frame.height, told.rejections, _preview(told.frame), missing=_missing(told.frame)
+            "invoices",
+            format_,
+            told.frame.height,
+            told.rejections,
+            _preview(told.frame),
+            missing=_missing(told.frame),
         )
     mapping = reading.mapping_of(mapping_name_or_toml)
     confidence: dict[str, float] = {}

@@ -22,12 +22,14 @@ def plan_actions(facts: Facts, forecasts: pl.DataFrame, currency: str) -> pl.Dat
     reviews = _reviews(ranked, facts, prior)
     if reviews.height:
         ranked = rank(forecasts, facts.as_of, prior, pl.concat([facts.dated, reviews]), currency)
-    opened = forecasts.group_by("account_id", "currency").agg(pl.col("balance_mills").sum().alias("open_mills"))
+    opened = forecasts.group_by("account_id", "currency").agg(
+        pl.col("balance_mills").sum().alias("open_mills")
+    )
     return ranked.join(opened, on=["account_id", "currency"], how="left", maintain_order="left")
 
 
 def _reviews(ranked: pl.DataFrame, facts: Facts, prior: PriorityPrior) -> pl.DataFrame:
-    """Waiting accounts overdue for the stated days since their last contact (or since they became overdue)."""
+    """Waiting accounts whose last contact (or first overdue day) lies the stated days back."""
     since = pl.max_horizontal(
         pl.lit(facts.as_of) - pl.duration(days=pl.col("oldest_days")), pl.col("last_contact")
     ).cast(pl.Date)

@@ -37,7 +37,9 @@ class Posting:
     last_seen: date | None = None
 
 
-def post_new(ctx: Context, diff: ExportDiff, known: pl.DataFrame, posting: Posting, progress: Progress) -> int:
+def post_new(
+    ctx: Context, diff: ExportDiff, known: pl.DataFrame, posting: Posting, progress: Progress
+) -> int:
     """Add what is new: documents, items, and what was already taken off them when first seen."""
     refs = known.select(*DOCUMENT_KEY, pl.col("document_ref")).unique(DOCUMENT_KEY, keep="first")
     new = diff.new.join(refs, on=DOCUMENT_KEY, how="left")
@@ -61,12 +63,18 @@ def _first_counters(items: pl.DataFrame, posting: Posting) -> pl.DataFrame:
     taken = pl.when(settled).then(cash).otherwise((cash - pl.col("open_mills").abs()).fill_null(0))
     parts = [
         _counters(items, pl.col("split_vat_mills"), "split_vat", pl.col("document_date"), "split payment"),
-        _counters(items, pl.col("withholding_mills"), "withholding", pl.col("document_date"), "withholding tax"),
-        _counters(items.filter(settled), taken, "payment", pl.col("settled_date"), "settled, says the source"),
+        _counters(
+            items, pl.col("withholding_mills"), "withholding", pl.col("document_date"), "withholding tax"
+        ),
+        _counters(
+            items.filter(settled), taken, "payment", pl.col("settled_date"), "settled, says the source"
+        ),
         _counters(
             items.filter(~settled),
             taken,
-            pl.when(pl.col("open_mills") == 0).then(pl.lit("closure")).otherwise(pl.lit("provisional_payment")),
+            pl.when(pl.col("open_mills") == 0)
+            .then(pl.lit("closure"))
+            .otherwise(pl.lit("provisional_payment")),
             pl.lit(posting.as_at),
             "less open, cause unknown",
         ),
@@ -75,7 +83,12 @@ def _first_counters(items: pl.DataFrame, posting: Posting) -> pl.DataFrame:
 
 
 def _counters(
-    items: pl.DataFrame, mills: pl.Expr, kind: str | pl.Expr, day: pl.Expr, reason: str, details: str | None = None
+    items: pl.DataFrame,
+    mills: pl.Expr,
+    kind: str | pl.Expr,
+    day: pl.Expr,
+    reason: str,
+    details: str | None = None,
 ) -> pl.DataFrame:
     return (
         items.with_columns(
@@ -100,12 +113,19 @@ def post_changes(ctx: Context, diff: ExportDiff, posting: Posting) -> None:
         posting.document_id,
     )
     amend_due_dates(ctx, diff.due, posting.document_id)
-    reopen(ctx, _known(diff.reopened).select("item_id", "reopen_mills", "row"), posting.document_id, "corrected by the source")
+    reopen(
+        ctx,
+        _known(diff.reopened).select("item_id", "reopen_mills", "row"),
+        posting.document_id,
+        "corrected by the source",
+    )
     changed = _known(diff.amount)
     grows = pl.col("delta_mills") * pl.col("sign") > 0
     add_increases(ctx, changed.filter(grows), posting.document_id)
     shrunk = changed.filter(~grows)
-    lowered = _counters(shrunk, pl.col("delta_mills").abs(), "adjustment", pl.lit(posting.as_at), "amount amended")
+    lowered = _counters(
+        shrunk, pl.col("delta_mills").abs(), "adjustment", pl.lit(posting.as_at), "amount amended"
+    )
     _set_spread(ctx, shrunk, lowered, posting)
     reduced = _known(diff.toward_zero)
     _set_spread(ctx, reduced, _reductions(reduced, posting), posting)
@@ -130,7 +150,9 @@ def _known(rows: pl.DataFrame) -> pl.DataFrame:
 def _reductions(reduced: pl.DataFrame, posting: Posting) -> pl.DataFrame:
     """Less open than before: a payment where the source gives its day, else the cause is unknown."""
     settled = pl.col("settled_date").is_not_null()
-    unknown = pl.when(pl.col("open_mills") == 0).then(pl.lit("closure")).otherwise(pl.lit("provisional_payment"))
+    unknown = (
+        pl.when(pl.col("open_mills") == 0).then(pl.lit("closure")).otherwise(pl.lit("provisional_payment"))
+    )
     return pl.concat(
         [
             _counters(
@@ -169,7 +191,9 @@ def post_closures(ctx: Context, vanished: pl.DataFrame, posting: Posting) -> int
     )
     with_parts = closures.join(lines.select("row", "parts"), on="row", how="left")
     set_counters(
-        ctx, spread_over_parts(ctx, with_parts).drop("parts").with_columns(pl.lit(0).alias("row")), posting.document_id
+        ctx,
+        spread_over_parts(ctx, with_parts).drop("parts").with_columns(pl.lit(0).alias("row")),
+        posting.document_id,
     )
     return vanished.height
 

@@ -92,7 +92,10 @@ def read_invoices(data: bytes, name: str) -> Told:
 
 
 def refuse(
-    frame: pl.DataFrame, condition: pl.Expr, code: str, params: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    frame: pl.DataFrame,
+    condition: pl.Expr,
+    code: str,
+    params: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> tuple[pl.DataFrame, list[Rejection]]:
     """Split off the rows for which ``condition`` holds, as rejections."""
     bad = frame.filter(condition)
@@ -163,11 +166,12 @@ def with_consistent_money(told: Told, default_currency: str) -> Told:
     )
     sign = pl.col("amount_mills").sign()
     net = pl.col("amount_mills") - pl.col("split_vat_mills") - pl.col("withholding_mills")
+    opened = pl.col("open_mills")
     checks = [
-        (~pl.col("currency").is_in(list(CURRENCY_EXPONENTS)), "unknown_currency", lambda r: {"currency": r["currency"]}),
+        (~pl.col("currency").is_in(list(CURRENCY_EXPONENTS)), "unknown_currency", _currency),
         (pl.col("amount_mills") == 0, "row_amount_zero", None),
         ((sign > 0) & pl.col("kind").is_in(["credit_note", "payment"]), "row_credit_positive", _kind),
-        ((pl.col("open_mills") * sign > net * sign) | (pl.col("open_mills") * sign < 0), "row_open_exceeds", _amounts),
+        (~(opened * sign).is_between(0, net * sign), "row_open_exceeds", _amounts),
     ]  # fmt: skip
     refused: list[Rejection] = []
     for condition, code, params in checks:
@@ -176,17 +180,24 @@ def with_consistent_money(told: Told, default_currency: str) -> Told:
     return told.refusing(refused, frame)
 
 
+def _currency(row: dict[str, Any]) -> dict[str, Any]:
+    return {"currency": row["currency"]}
+
+
 def _kind(row: dict[str, Any]) -> dict[str, Any]:
     return {"kind": row["kind"]}
 
 
 def _amounts(row: dict[str, Any]) -> dict[str, Any]:
     currency = row["currency"]
-    return {"amount": decimal_text(row["amount_mills"], currency), "open": decimal_text(row["open_mills"], currency)}
+    return {
+        "amount": decimal_text(row["amount_mills"], currency),
+        "open": decimal_text(row["open_mills"], currency),
+    }
 
 
 def with_due_dates(told: Told) -> Told:
-    """Every debit with a due date: as stated, else from its terms, else from the law; due_origin says which."""
+    """Every debit with a due date: stated, else from its terms, else from the law; due_origin says which."""
     frame = told.frame.with_columns(due_origin=pl.lit("stated"))
     missing = (pl.col("amount_mills") > 0) & pl.col("due_date").is_null()
     lacking = frame.filter(missing)
@@ -244,4 +255,3 @@ def with_keys(told: Told) -> Told:
 
 def company_asked(code: str | None) -> CompanyRow | None:
     return company_by_code(code) if code else None
-

@@ -26,9 +26,7 @@ BUCKET_NAMES = {
 
 
 def _boards(facts: Facts) -> dict[str, CurrencyKpis]:
-    sales = trailing_sales(
-        facts.sales.rename({"sales_mills": "amount_mills"}), facts.as_of, facts.sales_from
-    )
+    sales = trailing_sales(facts.sales.rename({"sales_mills": "amount_mills"}), facts.as_of, facts.sales_from)
     return portfolio_kpis(facts.open_items, facts.as_of, sales)
 
 
@@ -62,7 +60,8 @@ def measure(facts: Facts) -> list[MeasureValue]:
             **{BUCKET_NAMES[name]: mills for name, mills in board.buckets.items()},
         }
         values += [
-            MeasureValue(name, currency, from_mills(mills), "", TOTALS_VERSION) for name, mills in amounts.items()
+            MeasureValue(name, currency, from_mills(mills), "", TOTALS_VERSION)
+            for name, mills in amounts.items()
         ]
         values += [_of_kpi(kpi, currency) for kpi in indicators[currency]]
     return values

@@ -28,7 +28,9 @@ class User(AbstractUser):
     """A person who logs in."""
 
     language = models.CharField(max_length=2, default="it", choices=[("it", "Italiano"), ("en", "English")])
-    theme = models.CharField(max_length=6, default="auto", choices=[(t, t) for t in ("auto", "light", "dark")])
+    theme = models.CharField(
+        max_length=6, default="auto", choices=[(t, t) for t in ("auto", "light", "dark")]
+    )
 
 
 class Grant(models.Model):
@@ -83,9 +85,7 @@ class DayRun(models.Model):
     digest = models.CharField(max_length=64)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["company", "as_of", "version"], name="day_run_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["company", "as_of", "version"], name="day_run_once")]
 
 
 class Event(models.Model):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -43,7 +42,9 @@ def record_event(
 
 
 @transaction.atomic
-def ensure_company(ctx: Context, code: str, name: str = "", currency: str = "EUR", vat_number: str = "") -> CompanyRow:
+def ensure_company(
+    ctx: Context, code: str, name: str = "", currency: str = "EUR", vat_number: str = ""
+) -> CompanyRow:
     """The company with this code, made if it is not there yet."""
     company, made = Company.objects.get_or_create(
         code=code, defaults={"name": name or code, "currency": currency, "vat_number": vat_number}
@@ -67,7 +68,11 @@ def add_user(
     user.save(update_fields=["is_staff", "is_superuser"])
     Grant.objects.create(user=user, company_id=company_id, role=role)
     record_event(
-        replace(ctx, recorded_at=ctx.clock(), company_id=company_id), "user.added", "user", user.id, {"role": role}
+        replace(ctx, recorded_at=ctx.clock(), company_id=company_id),
+        "user.added",
+        "user",
+        user.id,
+        {"role": role},
     )
     return user
 
@@ -106,8 +111,6 @@ def ensure_model_version(ctx: Context, engine: str, version: str, parameters: di
         engine=engine, version=version, defaults={"parameters": parameters, "recorded_at": ctx.clock()}
     )
     return found
-
-
 
 
 def set_password(ctx: Context, username: str, password: str) -> None:

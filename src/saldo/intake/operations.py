@@ -63,7 +63,9 @@ def open_batch(ctx: Context, name: str, data: bytes, reading: Reading) -> int:
 
 
 def ensure_source(name: str, kind: str, posts_cash: str) -> int:
-    source, _ = Source.objects.get_or_create(name=name[:60], defaults={"kind": kind, "posts_cash": posts_cash})
+    source, _ = Source.objects.get_or_create(
+        name=name[:60], defaults={"kind": kind, "posts_cash": posts_cash}
+    )
     return source.id
 
 
@@ -77,9 +79,7 @@ def note_progress(batch_id: int, counts: dict[str, Any]) -> None:
     Batch.objects.filter(id=batch_id).update(counts=counts)
 
 
-def finish_batch(
-    ctx: Context, batch_id: int, status: str, counts: dict[str, Any], message: str = ""
-) -> None:
+def finish_batch(ctx: Context, batch_id: int, status: str, counts: dict[str, Any], message: str = "") -> None:
     Batch.objects.filter(id=batch_id).update(
         status=status, counts=counts, message=message, finished_at=ctx.clock()
     )
@@ -87,15 +87,31 @@ def finish_batch(
 
 def keep_rejections(ctx: Context, batch_id: int, refused: Sequence[RefusedInput]) -> int:
     """Store what was refused; in bulk, since a file in a wrong format refuses every row."""
-    return copy_in("intake_rejection", _rejection_frame(refused).with_columns(
-        pl.lit(batch_id).alias("batch_id"), pl.lit(str(ctx.recorded_at or ctx.clock())).alias("recorded_at")
-    ))
+    return copy_in(
+        "intake_rejection",
+        _rejection_frame(refused).with_columns(
+            pl.lit(batch_id).alias("batch_id"),
+            pl.lit(str(ctx.recorded_at or ctx.clock())).alias("recorded_at"),
+        ),
+    )
 
 
 def _rejection_frame(refused: Iterable[RefusedInput]) -> pl.DataFrame:
     rows = [
-        (r.code, r.where[:200], r.excerpt[:200], json.dumps(dict(r.params), ensure_ascii=False, default=str), r.row)
+        (
+            r.code,
+            r.where[:200],
+            r.excerpt[:200],
+            json.dumps(dict(r.params), ensure_ascii=False, default=str),
+            r.row,
+        )
         for r in refused
     ]
-    schema = {"code": pl.String, "where": pl.String, "excerpt": pl.String, "params": pl.String, "row": pl.Int64}
+    schema = {
+        "code": pl.String,
+        "where": pl.String,
+        "excerpt": pl.String,
+        "params": pl.String,
+        "row": pl.Int64,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")

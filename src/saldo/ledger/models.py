@@ -65,9 +65,7 @@ class InvoiceSighting(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["invoice", "source_id"], name="invoice_sighting_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["invoice", "source_id"], name="invoice_sighting_once")]
 
 
 class Payment(models.Model):
@@ -91,7 +89,9 @@ class Payment(models.Model):
     source_at = models.DateField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "number_norm", "year"], name="payment_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "number_norm", "year"], name="payment_once")
+        ]
 
 
 class Item(models.Model):
@@ -194,7 +194,8 @@ class Allocation(models.Model):
 class ItemOpenProjection(models.Model):
     """How much of each item is used, whatever the day: what the constraints lock and check.
 
-    The last days of its allocations let queries skip what was settled by the day they ask about. Written by triggers only; ``operations.rebuild_projection`` makes it anew.
+    The last days of its allocations let queries skip what was settled by the day they ask about.
+    Written by triggers only; ``operations.rebuild_projection`` makes it anew.
     """
 
     item = models.OneToOneField(

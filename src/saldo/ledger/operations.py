@@ -28,7 +28,9 @@ TARGET_COLUMNS = (
 )  # fmt: skip
 
 
-def add_documents(ctx: Context, new: pl.DataFrame, source_id: int, document_id: int) -> Iterator[pl.DataFrame]:
+def add_documents(
+    ctx: Context, new: pl.DataFrame, source_id: int, document_id: int
+) -> Iterator[pl.DataFrame]:
     """Add documents and their base items, yielding a block of rows (with item_id) each time one is written.
 
     new: incoming rows with company_id, account_id, number_norm, year, due_origin, and document_ref (the id of
@@ -202,7 +204,9 @@ def spread_over_parts(ctx: Context, targets: pl.DataFrame) -> pl.DataFrame:
             (pl.col("balance_mills").cum_sum().over("row") - pl.col("balance_mills")).alias("before")
         )
         .with_columns(
-            pl.min_horizontal("balance_mills", pl.col("counter_mills") - pl.col("before")).alias("counter_mills"),
+            pl.min_horizontal("balance_mills", pl.col("counter_mills") - pl.col("before")).alias(
+                "counter_mills"
+            ),
             pl.col("part_item_id").alias("item_id"),
         )
         .filter(pl.col("counter_mills") > 0)
@@ -232,7 +236,8 @@ def reopen(ctx: Context, wanted: pl.DataFrame, document_id: int | None, reason: 
         )
         .filter(pl.col("take_mills") > 0)
         .with_columns(
-            pl.lit(str(ctx.recorded_at)).alias("recorded_at"), pl.lit(document_id, pl.Int64).alias("document_id")
+            pl.lit(str(ctx.recorded_at)).alias("recorded_at"),
+            pl.lit(document_id, pl.Int64).alias("document_id"),
         )
     )
     _allocate(
@@ -336,7 +341,8 @@ def rebuild_projection() -> int:
             """
             INSERT INTO ledger_item_open_projection
                    (item_id, cap, used, has_reversal, last_effective_date, last_recorded_at)
-            SELECT i.id, abs(i.amount), coalesce(u.used, 0), coalesce(u.reversal, false), u.last_date, u.last_at
+            SELECT i.id, abs(i.amount), coalesce(u.used, 0), coalesce(u.reversal, false),
+                   u.last_date, u.last_at
               FROM ledger_item i
               LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
                                 max(effective_date) AS last_date, max(recorded_at) AS last_at

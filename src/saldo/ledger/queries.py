@@ -151,7 +151,11 @@ def totals(ctx: Context, by_account: bool = True, account_ids: Sequence[int] | N
            {", ".join(f"(b{n} * 1000)::bigint" for n in range(5))}, oldest, items
       FROM sums ORDER BY 1, 3, 2
     """
-    params = {**clocks(ctx), "companies": _companies(ctx, None), "accounts": account_ids and list(account_ids)}
+    params = {
+        **clocks(ctx),
+        "companies": _companies(ctx, None),
+        "accounts": account_ids and list(account_ids),
+    }
     return copy_out(sql, params, TOTALS_SCHEMA)
 
 

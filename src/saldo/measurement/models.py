@@ -18,9 +18,7 @@ class Measure(models.Model):
     definition = models.CharField(max_length=40)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["day_run", "name", "currency"], name="measure_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["day_run", "name", "currency"], name="measure_once")]
 
 
 class CashForecast(models.Model):

@@ -40,7 +40,9 @@ def dashboard(run: DayRun) -> dict[str, dict[str, Any]]:
         else:
             board["measures"].append(row)
     for week in weeks_of(run.id):
-        boards.setdefault(week["currency"], {"buckets": {}, "measures": [], "weeks": []})["weeks"].append(week)
+        boards.setdefault(week["currency"], {"buckets": {}, "measures": [], "weeks": []})["weeks"].append(
+            week
+        )
     for board in boards.values():
         for name in TOTALS:
             board.setdefault(name, Decimal(0))

@@ -24,9 +24,7 @@ class Customer(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["search_text"], name="customer_search", opclasses=["varchar_pattern_ops"]),
-            models.Index(
-                fields=["vat_number"], name="customer_vat", condition=~models.Q(vat_number="")
-            ),
+            models.Index(fields=["vat_number"], name="customer_vat", condition=~models.Q(vat_number="")),
         ]
 
     def __str__(self) -> str:
@@ -80,9 +78,7 @@ class Contact(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["account", "name", "email", "phone"], name="contact_once"
-            )
+            models.UniqueConstraint(fields=["account", "name", "email", "phone"], name="contact_once")
         ]
 
 

@@ -19,7 +19,14 @@ ACCOUNTS_SCHEMA = {
     "name": pl.String,
 }
 # One party as an export tells it; nulls are empty text.
-PARTY_COLUMNS = ("company_id", "customer_code", "customer_name", "customer_vat", "customer_tax_code", "country")
+PARTY_COLUMNS = (
+    "company_id",
+    "customer_code",
+    "customer_name",
+    "customer_vat",
+    "customer_tax_code",
+    "country",
+)
 
 
 def known_accounts(company_ids: list[int]) -> pl.DataFrame:
@@ -54,16 +61,16 @@ def ensure_accounts(ctx: Context, told: pl.DataFrame) -> pl.DataFrame:
 
 def _with_normal_vat(told: pl.DataFrame) -> pl.DataFrame:
     vats = told.select("customer_vat", "country").unique()
-    normal = [
-        vat_number(vat, country or "IT") if vat else "" for vat, country in vats.iter_rows()
-    ]
+    normal = [vat_number(vat, country or "IT") if vat else "" for vat, country in vats.iter_rows()]
     return told.join(
         vats.with_columns(pl.Series("vat", normal, dtype=pl.String)), on=["customer_vat", "country"]
     )
 
 
 def _found(parties: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    by_code = known.select("company_id", pl.col("code").alias("customer_code"), pl.col("account_id").alias("by_code"))
+    by_code = known.select(
+        "company_id", pl.col("code").alias("customer_code"), pl.col("account_id").alias("by_code")
+    )
     by_vat = _first(known.filter(pl.col("vat_number") != ""), "vat_number", "vat", "by_vat")
     by_tax = _first(known.filter(pl.col("tax_code") != ""), "tax_code", "customer_tax_code", "by_tax")
     by_name = _first(known, "name", "customer_name", "by_name")
@@ -123,7 +130,9 @@ def _make_accounts(ctx: Context, missing: pl.DataFrame) -> pl.DataFrame:
         ),
     )
     made = coded.join(first.select("company_id", "code", "account_id"), on=["company_id", "code"])
-    spelled = made.join(first.select("account_id", "customer_id", pl.col("customer_name").alias("name")), on="account_id")
+    spelled = made.join(
+        first.select("account_id", "customer_id", pl.col("customer_name").alias("name")), on="account_id"
+    )
     _note_spellings(spelled)
     return made
 
@@ -137,11 +146,15 @@ def _with_customers(accounts: pl.DataFrame) -> pl.DataFrame:
         {"vat": pl.String, "known_customer_id": pl.Int64},
     )
     # Two new accounts with one VAT number (two companies, or two codes) are one new customer.
-    identity = pl.when(pl.col("vat") != "").then(pl.col("vat")).otherwise(
-        pl.concat_str(pl.lit("#"), pl.int_range(pl.len()).cast(pl.String))
+    identity = (
+        pl.when(pl.col("vat") != "")
+        .then(pl.col("vat"))
+        .otherwise(pl.concat_str(pl.lit("#"), pl.int_range(pl.len()).cast(pl.String)))
     )
     marked = accounts.with_columns(identity=identity).join(known, on="vat", how="left")
-    new = marked.filter(pl.col("known_customer_id").is_null()).unique("identity", keep="first", maintain_order=True)
+    new = marked.filter(pl.col("known_customer_id").is_null()).unique(
+        "identity", keep="first", maintain_order=True
+    )
     new = new.with_columns(reserve_ids("parties_customer", new.height).alias("new_customer_id"))
     names = [(name or code)[:200] for name, code in new.select("customer_name", "code").iter_rows()]
     copy_in(
@@ -194,7 +207,9 @@ def complete_customers(ctx: Context, told: pl.DataFrame) -> tuple[int, int]:
     told: account_id, customer_name, CUSTOMER_FIELDS' columns, contact_name, contact_role, email, pec, phone,
     language; empty text says nothing. What the list states replaces what was there; nothing is emptied.
     """
-    accounts = CustomerAccount.objects.select_related("customer").in_bulk(told["account_id"].unique().to_list())
+    accounts = CustomerAccount.objects.select_related("customer").in_bulk(
+        told["account_id"].unique().to_list()
+    )
     changed = unchanged = 0
     for row in told.iter_rows(named=True):
         touched = _complete_customer(accounts[row["account_id"]].customer, row) | _add_contact(row)

@@ -86,7 +86,7 @@ class World:
                min(b.currency) AS currency, sum(b.balance) AS balance,
                min(b.due_date) FILTER (WHERE b.kind <> 'adjustment') AS due_date,
                min(i.due_origin) AS origin, array_agg(b.id * sign(b.amount)::int) AS parts
-          FROM ({queries.BALANCES}) b JOIN ledger_item i ON i.id = b.id
+          FROM ({queries.ALL_BALANCES}) b JOIN ledger_item i ON i.id = b.id
           LEFT JOIN ledger_invoice v ON v.id = b.invoice_id LEFT JOIN ledger_payment p ON p.id = b.payment_id
          WHERE b.company_id = %(company)s AND coalesce(v.number_norm, p.number_norm) = %(number)s
            AND b.installment_no = %(no)s 

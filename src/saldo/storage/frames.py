@@ -23,10 +23,10 @@ def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema
 
     Instants (pl.Datetime) must be selected as text in ISO form by the caller; dates and integers as they are.
     """
-    with connection.cursor() as cursor:
-        # psycopg binds the parameters on the client: COPY takes none on the server.
-        with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", params) as copy:
-            data = b"".join(bytes(block) for block in copy)
+    # psycopg binds the parameters on the client: COPY takes none on the server.
+    statement = f"COPY ({sql}) TO STDOUT (FORMAT csv)"
+    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+        data = b"".join(bytes(block) for block in copy)
     if not data:
         return pl.DataFrame(schema=schema)
     return pl.read_csv(
@@ -34,9 +34,7 @@ def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema
         has_header=False,
         new_columns=list(schema),
         schema={name: _readable(kind) for name, kind in schema.items()},
-    ).with_columns(
-        (pl.col(name) == "t").alias(name) for name, kind in schema.items() if kind == pl.Boolean
-    )
+    ).with_columns((pl.col(name) == "t").alias(name) for name, kind in schema.items() if kind == pl.Boolean)
 
 
 def _readable(kind: Any) -> Any:
@@ -53,9 +51,7 @@ def copy_in(table: str, frame: pl.DataFrame) -> int:
         return 0
     columns = ", ".join(f'"{name.removesuffix("_mills")}"' for name in frame.columns)
     statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)"
-    ready = frame.with_columns(
-        decimal_of_mills(name) for name in frame.columns if name.endswith("_mills")
-    )
+    ready = frame.with_columns(decimal_of_mills(name) for name in frame.columns if name.endswith("_mills"))
     for start in range(0, ready.height, CHUNK_ROWS):
         block = ready.slice(start, CHUNK_ROWS).write_csv(None, include_header=False, quote_style="necessary")
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -83,9 +79,9 @@ def reserve_ids(table: str, count: int) -> pl.Series:
     with connection.cursor() as cursor:
         # One row with all of them: a row each costs more to receive than to make.
         cursor.execute(
-            "SELECT string_agg(nextval(pg_get_serial_sequence(%s, 'id'))::text, ',') FROM generate_series(1, %s)",
+            "SELECT string_agg(nextval(pg_get_serial_sequence(%s, 'id'))::text, ',') "
+            "FROM generate_series(1, %s)",
             [table, count],
         )
         (ids,) = cursor.fetchone()
     return pl.Series("id", np.fromstring(ids, dtype=np.int64, sep=","))
-

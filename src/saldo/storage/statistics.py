@@ -14,7 +14,9 @@ def analyze(tables: Sequence[str], rows_written: int) -> None:
     """Refresh the statistics of ``tables`` when many rows were written or none were ever taken."""
     with connection.cursor() as cursor:
         if rows_written < WORTH_ANALYZING:
-            cursor.execute("SELECT count(*) FROM pg_class WHERE relname = ANY(%s) AND reltuples < 0", [list(tables)])
+            cursor.execute(
+                "SELECT count(*) FROM pg_class WHERE relname = ANY(%s) AND reltuples < 0", [list(tables)]
+            )
             (never_analyzed,) = cursor.fetchone()
             if not never_analyzed:
                 return

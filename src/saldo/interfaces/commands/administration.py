@@ -33,11 +33,15 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("login")
-@click.option("--role", default="collector", show_default=True, help="administrator, credit_manager, collector, …")
+@click.option(
+    "--role", default="collector", show_default=True, help="administrator, credit_manager, collector, …"
+)
 @click.option("--company", help="Code of the one company the role is for (default: all).")
 @click.option("--email", default="")
 @click.option("--language", type=click.Choice(["it", "en"]), default="it", show_default=True)
-@click.option("--password", envvar="SALDO_PASSWORD", help="Asked for, if neither given nor in SALDO_PASSWORD.")
+@click.option(
+    "--password", envvar="SALDO_PASSWORD", help="Asked for, if neither given nor in SALDO_PASSWORD."
+)
 @command
 def user_add(
     login: str, role: str, company: str | None, email: str, language: str, password: str | None
@@ -116,6 +120,8 @@ def rebuild(check: bool) -> None:
         return
     differences = projection_differences()
     if differences:
-        errors.print(SaldoError("projection_differs", count=len(differences), item=differences[0][0]).text("en"))
+        errors.print(
+            SaldoError("projection_differs", count=len(differences), item=differences[0][0]).text("en")
+        )
         sys.exit(FAILED)
     click.echo("the projections agree with the facts")

@@ -52,7 +52,9 @@ def actor() -> str:
         return "cli"
 
 
-def context(as_of: date | None = None, known_at: datetime | None = None, company: str | None = None) -> Context:
+def context(
+    as_of: date | None = None, known_at: datetime | None = None, company: str | None = None
+) -> Context:
     """The context of a command: the day asked for or today, as known now or at an instant."""
     ctx = Context(actor(), as_of or clock.today(), clock.now, known_at=known_at, language=language())
     if company:
@@ -71,7 +73,13 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **options)
         except SaldoError as error:
             if options.get("as_json"):
-                said = {"error": {"code": error.code, "why": error.why(language()), "remedy": error.remedy(language())}}
+                said = {
+                    "error": {
+                        "code": error.code,
+                        "why": error.why(language()),
+                        "remedy": error.remedy(language()),
+                    }
+                }
                 print_json(said)
             errors.print(error.text(language()), style="red", soft_wrap=True, markup=False)
             sys.exit(FAILED)
@@ -91,7 +99,9 @@ def print_json(value: dict[str, Any]) -> None:
 def bar(label: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, shown on a terminal only; yields a callback (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, disable=quiet or not errors.is_terminal, transient=True) as progress:
+    with Progress(
+        *columns, console=errors, disable=quiet or not errors.is_terminal, transient=True
+    ) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -108,7 +118,9 @@ def company_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(
+        function
+    )
 
 
 def day_of(value: datetime | None) -> date | None:

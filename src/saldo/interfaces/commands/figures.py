@@ -106,7 +106,12 @@ def _row_json(row: dict[str, Any]) -> dict[str, Any]:
 @json_option
 @command
 def aging(
-    as_of: datetime | None, company: str | None, known_at: datetime | None, by: str, currency: str | None, as_json: bool
+    as_of: datetime | None,
+    company: str | None,
+    known_at: datetime | None,
+    by: str,
+    currency: str | None,
+    as_json: bool,
 ) -> None:
     """Open, credits, net, overdue and aging as of any day, as known at any instant."""
     prepare()
@@ -124,7 +129,10 @@ def aging(
         for name, amount in total["buckets"].items():
             click.echo(f"  {name:<10} {amount:>18}")
     for account in told.get("accounts", []):
-        click.echo(f"{account['account']:<14} {account['name'][:40]:<40} {account['open']:>16} {account['overdue']:>16}")
+        click.echo(
+            f"{account['account']:<14} {account['name'][:40]:<40} {account['open']:>16} "
+            f"{account['overdue']:>16}"
+        )
 
 
 @click.command()
@@ -147,5 +155,3 @@ def kpi(as_of: datetime | None, company: str | None, known_at: datetime | None, 
         for one in board["indicators"]:
             shown = one["value"] if one["value"] is not None else f"– ({one['reason']})"
             click.echo(f"  {one['name']:<24} {shown:>12}  {one['definition']}")
-
-

@@ -35,7 +35,9 @@ KINDS = ("auto", "receivables", "invoices", "customers")
 @click.option("--company", help="Code of the company the files belong to.")
 @click.option("--as-at", type=DAY, help="The day the export shows (default: today).")
 @click.option("--dry-run", is_flag=True, help="Show exactly what would happen; write nothing.")
-@click.option("--accept-closures", is_flag=True, help="Close what vanished from a complete list, however much.")
+@click.option(
+    "--accept-closures", is_flag=True, help="Close what vanished from a complete list, however much."
+)
 @json_option
 @command
 def import_command(
@@ -105,7 +107,9 @@ def _summary(told: list[dict[str, Any]], dry_run: bool) -> dict[str, Any]:
         "unchanged": sum(one["unchanged"] for one in told),
         "closed": sum(one["closed"] for one in told),
         "rejections": [
-            refused | ({"file": one["file"]} if len(told) > 1 else {}) for one in told for refused in one["rejections"]
+            refused | ({"file": one["file"]} if len(told) > 1 else {})
+            for one in told
+            for refused in one["rejections"]
         ],
         "status": worst,
         "dry_run": dry_run,
@@ -122,5 +126,3 @@ def _show(one: dict[str, Any], dry_run: bool) -> None:
     if one["message"]:
         errors.print(one["message"], style="yellow", markup=False, soft_wrap=True)
     show_rejections(one["rejections"])
-
-

@@ -103,13 +103,18 @@ def _invoice(row: dict[str, Any], currency: str) -> dict[str, Any]:
 def _finished(invoice: dict[str, Any]) -> dict[str, Any]:
     total, expected = invoice.pop("total_mills"), invoice.pop("expected_mills")
     currency = invoice["currency"]
-    return invoice | {"total": decimal_text(total, currency), "expected_cash": decimal_text(expected, currency)}
+    return invoice | {
+        "total": decimal_text(total, currency),
+        "expected_cash": decimal_text(expected, currency),
+    }
 
 
 def _show(told: dict[str, Any]) -> None:
     click.echo(f"{told['format']}: {len(told['invoices'])} documents")
     for invoice in told["invoices"][:50]:
-        parts = "; ".join(f"{part['due_date'] or '?'} {part['amount']}" for part in invoice["installments"][:6])
+        parts = "; ".join(
+            f"{part['due_date'] or '?'} {part['amount']}" for part in invoice["installments"][:6]
+        )
         click.echo(
             f"  {invoice['kind']:<12} {invoice['number']:<18} {invoice['date']}  {invoice['total']:>14} "
             f"{invoice['currency'] or ''}  {parts}"
@@ -163,7 +168,11 @@ def mapping_list(as_json: bool) -> None:
     """The profiles that Saldo ships."""
     profiles = [load_profile(name) for name in profile_names()]
     told = [
-        {"name": p.name, "kind": p.kind, "description": p.description_it if language() == "it" else p.description_en}
+        {
+            "name": p.name,
+            "kind": p.kind,
+            "description": p.description_it if language() == "it" else p.description_en,
+        }
         for p in profiles
     ]
     if as_json:
