@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,16 +29,34 @@ def pytest_unconfigure() -> None:
             postgres.stop(home)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """The tests' own database, always: pytest-django makes none when no chosen test uses its own fixtures,
+    and then ``committed_db`` would empty the real one."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    kept = request.config.getoption("reuse_db") and not request.config.getoption("create_db")
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, keepdb=kept)
+    yield
+    if not request.config.getoption("reuse_db"):
+        with django_db_blocker.unblock():
+            teardown_databases(made, verbosity=0)
+
+
 def _empty_tables() -> None:
     from django.apps import apps
     from django.db import connection
 
+    assert str(connection.settings_dict["NAME"]).startswith("test_"), "this is not a test database"
     tables = [model._meta.db_table for model in apps.get_models() if model._meta.managed]
     names = ", ".join(f'"{table}"' for table in tables if not table.startswith("django_content_type"))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE oid IN "
-            "(SELECT tgrelid FROM pg_trigger WHERE tgname LIKE '%%_append_only')"
+            "(SELECT tgrelid FROM pg_trigger WHERE tgname LIKE '%%_append_only' OR tgname LIKE '%%_kept')"
         )
         guarded = [row[0] for row in cursor.fetchall()]
         # Only the owner of the tables may do this, and only a test does.

@@ -74,7 +74,7 @@ class TestAppendOnly:
 
     @pytest.mark.parametrize("table", ["identity_company", "parties_customeraccount", "intake_document"])
     def test_nor_by_emptying_what_they_point_to(self, table: str) -> None:
-        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="append-only|never deleted"), transaction.atomic():
             connection.cursor().execute(f"TRUNCATE {table} CASCADE")
 
     def test_nor_by_an_insert_that_updates(self) -> None:
@@ -104,7 +104,7 @@ class TestItems:
 
     def test_the_account_is_of_the_company(self) -> None:
         owner, other = account(), account("TWO", "OTHER")
-        with pytest.raises(IntegrityError, match="item_account_of_company"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="is not one of company"), transaction.atomic():
             Item.objects.create(
                 company_id=other.company_id, account=owner, amount=1, currency="EUR", kind="installment",
                 effective_date=DAY, due_date=DAY, recorded_at=AT,

@@ -33,6 +33,7 @@ KNOWN_SCHEMA = {
     "amount_mills": pl.Int64,
     "balance_mills": pl.Int64,
     "provisional_mills": pl.Int64,
+    "settled_mills": pl.Int64,
     "due_date": pl.Date,
     "item_date": pl.Date,
     "company_id": pl.Int64,
@@ -50,6 +51,8 @@ class ExportRules:
     stale: an export of the same source and scope with a later day was already read, so this one only adds
     documents that are not known yet.
     kinds: the document kinds it covers; only those can vanish from it.
+    amends: the source may say another amount or due date later. An e-invoice may not: the same number with
+    other content is a conflict.
     """
 
     as_at: date
@@ -57,6 +60,7 @@ class ExportRules:
     stale: bool = False
     kinds: frozenset[str] = frozenset({"invoice", "credit_note", "debit_note", "payment"})
     ask_above_rate: float = 0.02
+    amends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def compare(incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> 
 
     incoming: the canonical receivables frame with KEY columns, currency and due_date resolved; one row per
     KEY. known: KNOWN_SCHEMA, one row per KEY, balances as of ``rules.as_at``; ``amount_mills`` includes
-    adjustments, ``provisional_mills`` is what provisional closings and part payments took so far (>= 0).
+    adjustments, ``provisional_mills`` is what provisional closings and part payments took so far (>= 0),
+    ``settled_mills`` what exports told as paid: the owning source may take both back.
     """
     joined = incoming.join(
         known.select(*KEY, pl.exclude(*KEY).name.prefix("known_")), on=KEY, how="left", coalesce=True
@@ -173,7 +178,7 @@ def _with_differences(told: pl.DataFrame) -> pl.DataFrame:
 
 def _conflicts(told: pl.DataFrame, rules: ExportRules) -> pl.DataFrame:
     """Rows that contradict the ledger where this source may not change it."""
-    foreign = ~pl.col("known_owned")
+    foreign = ~pl.col("known_owned") if rules.amends else pl.lit(True)
     code = (
         pl.when(pl.col("currency") != pl.col("known_currency"))
         .then(pl.lit("conflict_currency"))
@@ -183,7 +188,10 @@ def _conflicts(told: pl.DataFrame, rules: ExportRules) -> pl.DataFrame:
         .then(pl.lit("conflict_amount"))
         .when(foreign & pl.col("due_differs"))
         .then(pl.lit("conflict_due_date"))
-        .when(pl.col("reopen_mills") > pl.col("known_provisional_mills"))
+        .when(
+            pl.col("reopen_mills")
+            > pl.col("known_provisional_mills") + pl.when(foreign).then(0).otherwise("known_settled_mills")
+        )
         .then(pl.lit("conflict_open"))
     )
     if rules.stale:

@@ -217,6 +217,7 @@ def _into_ledger(
             complete=told.complete and not told.rejections,
             stale=last_day is not None and batch.as_at_date < last_day,
             kinds=told.kinds,
+            amends=told.amends,
         )
         diff = compare(told.frame, known, rules)
         posting = Posting(source_id, batch.document_id, batch.as_at_date, last_day)

@@ -118,6 +118,7 @@ def post_changes(ctx: Context, diff: ExportDiff, posting: Posting) -> None:
         _known(diff.reopened).select("item_id", "reopen_mills", "row"),
         posting.document_id,
         "corrected by the source",
+        settled=True,
     )
     changed = _known(diff.amount)
     grows = pl.col("delta_mills") * pl.col("sign") > 0
@@ -127,7 +128,8 @@ def post_changes(ctx: Context, diff: ExportDiff, posting: Posting) -> None:
         shrunk, pl.col("delta_mills").abs(), "adjustment", pl.lit(posting.as_at), "amount amended"
     )
     _set_spread(ctx, shrunk, lowered, posting)
-    reduced = _known(diff.toward_zero)
+    # A line that grows in this very export has one item more by now.
+    reduced = _known(diff.toward_zero).with_columns(parts=pl.col("parts") + grows.cast(pl.Int64))
     _set_spread(ctx, reduced, _reductions(reduced, posting), posting)
 
 

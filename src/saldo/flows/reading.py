@@ -43,6 +43,7 @@ class Told:
     complete: bool = False
     kinds: frozenset[str] = DOCUMENT_KINDS
     creates_companies: bool = False
+    amends: bool = True
     notices: list[Rejection] = field(default_factory=list)
     sellers: dict[str, str] = field(default_factory=dict)
 
@@ -86,6 +87,7 @@ def read_invoices(data: bytes, name: str) -> Told:
         rejections=[rejection for _, result in results for rejection in result.rejections],
         source=INVOICE_SOURCE,
         creates_companies=True,
+        amends=False,
         notices=[notice for _, result in results for notice in result.notices],
         sellers={i.seller_vat: i.seller_name for i in invoices if i.seller_vat and i.seller_name},
     )

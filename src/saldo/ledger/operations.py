@@ -12,7 +12,7 @@ import polars as pl
 from django.db import connection
 
 from saldo.core.context import Context
-from saldo.ledger.queries import line_parts, provisional_allocations
+from saldo.ledger.queries import enlargements, line_parts, provisional_allocations
 from saldo.storage.frames import copy_in, reserve_ids
 
 ITEM_KIND = {
@@ -216,20 +216,29 @@ def spread_over_parts(ctx: Context, targets: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def reopen(ctx: Context, wanted: pl.DataFrame, document_id: int | None, reason: str) -> int:
-    """Take back provisional closings and part payments, newest first, up to reopen_mills of each item.
+def reopen(
+    ctx: Context, wanted: pl.DataFrame, document_id: int | None, reason: str, settled: bool = False
+) -> int:
+    """Take back provisional closings and part payments, newest first, up to reopen_mills of each line.
 
     wanted: item_id, reopen_mills, row. Each reversal takes the effective date of what it corrects, and the
-    counter item that stood for the unknown cause is used up by an opposite one.
+    counter item that stood for the unknown cause is used up by an opposite one. settled: then also the
+    payments that the export itself had told; they came back, an event of the context's day.
     """
     assert ctx.recorded_at is not None
     if wanted.is_empty():
         return 0
-    standing = provisional_allocations(ctx, wanted["item_id"].to_list())
+    standing = provisional_allocations(ctx, wanted["item_id"].to_list(), settled).with_columns(
+        pl.when("is_payment")
+        .then(pl.max_horizontal("effective_date", pl.lit(ctx.as_of)))
+        .otherwise("effective_date")
+        .alias("effective_date")
+    )
+    lines = wanted.select(pl.col("item_id").alias("line_item_id"), "reopen_mills", "row")
     taken = (
-        standing.join(wanted.select("item_id", "reopen_mills", "row"), on="item_id")
+        standing.join(lines, on="line_item_id", maintain_order="left")
         .with_columns(
-            (pl.col("amount_mills").cum_sum().over("item_id") - pl.col("amount_mills")).alias("before")
+            (pl.col("amount_mills").cum_sum().over("line_item_id") - pl.col("amount_mills")).alias("before")
         )
         .with_columns(
             pl.min_horizontal("amount_mills", pl.col("reopen_mills") - pl.col("before")).alias("take_mills")
@@ -276,10 +285,16 @@ def reopen(ctx: Context, wanted: pl.DataFrame, document_id: int | None, reason: 
 
 
 def amend_due_dates(ctx: Context, due: pl.DataFrame, document_id: int | None) -> int:
-    """New ItemTerms in force from the context's day. due: item_id, due_date, row, item_date."""
+    """New ItemTerms of whole lines in force from the context's day. due: item_id, due_date, row, item_date."""
+    if due.is_empty():
+        return 0
+    grown = enlargements(due["item_id"].to_list()).rename({"item_id": "part_id", "item_date": "part_date"})
+    parts = due.join(grown, left_on="item_id", right_on="line_item_id").with_columns(
+        item_id="part_id", item_date="part_date"
+    )
     return copy_in(
         "ledger_itemterms",
-        due.select(
+        pl.concat([due, parts.select(due.columns)]).select(
             "item_id",
             "due_date",
             pl.max_horizontal("item_date", pl.lit(ctx.as_of)).alias("effective_date"),

@@ -15,6 +15,8 @@ from saldo.storage.frames import copy_out
 
 # Kinds whose cause is not known yet: they stand until the true cause arrives.
 PROVISIONAL_KINDS = ("provisional_payment", "closure")
+# Counter items that an export made: of unknown cause, or the settlement that it told (no bank line).
+_TOLD_BY_EXPORT = "({0}.kind = ANY(%(provisional)s) OR {0}.kind = 'payment' AND {0}.payment_id IS NULL)"
 
 _TERMS = """
 SELECT DISTINCT ON (item_id) item_id, due_date FROM ledger_itemterms
@@ -200,15 +202,17 @@ def known_lines(
         SELECT x.* FROM ({ALL_BALANCES}) x
          WHERE x.company_id = ANY(%(companies)s) AND (x.invoice_id IS NOT NULL OR x.payment_id IS NOT NULL)
            AND (%(accounts)s::bigint[] IS NULL OR x.account_id = ANY(%(accounts)s::bigint[]))
-    ), provisional AS (
-        SELECT s.item_id, sum(s.amount) AS amount
-          FROM (SELECT a.debit_item_id AS item_id, a.amount FROM ledger_allocation a
-                  JOIN ledger_item c ON c.id = a.credit_item_id AND c.kind = ANY(%(provisional)s)
+    ), told AS (
+        SELECT s.item_id, sum(s.amount) FILTER (WHERE s.kind <> 'payment') AS provisional,
+               sum(s.amount) FILTER (WHERE s.kind = 'payment') AS settled
+          FROM (SELECT a.debit_item_id AS item_id, a.amount, c.kind FROM ledger_allocation a
+                  JOIN ledger_item c ON c.id = a.credit_item_id AND {_TOLD_BY_EXPORT.format("c")}
                  WHERE a.recorded_at <= %(known_at)s AND a.effective_date <= %(as_of)s
                    AND a.company_id = ANY(%(companies)s)
                 UNION ALL
-                SELECT a.credit_item_id, coalesce(a.credit_amount, a.amount) FROM ledger_allocation a
-                  JOIN ledger_item d ON d.id = a.debit_item_id AND d.kind = ANY(%(provisional)s)
+                SELECT a.credit_item_id, coalesce(a.credit_amount, a.amount), d.kind
+                  FROM ledger_allocation a
+                  JOIN ledger_item d ON d.id = a.debit_item_id AND {_TOLD_BY_EXPORT.format("d")}
                  WHERE a.recorded_at <= %(known_at)s AND a.effective_date <= %(as_of)s
                    AND a.company_id = ANY(%(companies)s)) s
          GROUP BY 1
@@ -217,23 +221,23 @@ def known_lines(
                min(id) FILTER (WHERE kind <> 'adjustment') AS item_id, min(currency) AS currency,
                sum(amount) AS amount, sum(balance) AS balance,
                min(due_date) FILTER (WHERE kind <> 'adjustment') AS due_date,
-               min(effective_date) AS item_date, min(company_id) AS company_id, count(*) AS parts
+               min(effective_date) AS item_date, min(company_id) AS company_id, count(*) AS parts,
+               coalesce(sum(t.provisional), 0) AS provisional, coalesce(sum(t.settled), 0) AS settled
           -- A payment with an invoice is the counter of a settled line, not a line of its own.
-          FROM b WHERE kind IN ('installment', 'credit_note', 'adjustment')
-             OR (kind = 'payment' AND invoice_id IS NULL)
+          FROM b LEFT JOIN told t ON t.item_id = b.id
+         WHERE kind IN ('installment', 'credit_note', 'adjustment') OR (kind = 'payment' AND invoice_id IS NULL)
          GROUP BY 1, 2, 3, 4
     )
     SELECT l.account_id, coalesce(v.kind, 'payment'), coalesce(v.number_norm, p.number_norm),
            coalesce(v.year, p.year), l.installment_no, l.item_id, coalesce(l.invoice_id, l.payment_id),
            l.currency, (l.amount * 1000)::bigint, (l.balance * 1000)::bigint,
-           (coalesce(k.amount, 0) * 1000)::bigint, l.due_date,
+           (l.provisional * 1000)::bigint, (l.settled * 1000)::bigint, l.due_date,
            l.item_date, l.company_id, l.parts, l.invoice_id,
            coalesce(v.source_id, p.source_id) = %(source)s, s.id IS NOT NULL
       FROM line l
       LEFT JOIN ledger_invoice v ON v.id = l.invoice_id
       LEFT JOIN ledger_payment p ON p.id = l.payment_id
       LEFT JOIN ledger_invoicesighting s ON s.invoice_id = l.invoice_id AND s.source_id = %(source)s
-      LEFT JOIN provisional k ON k.item_id = l.item_id
      WHERE l.item_id IS NOT NULL
     """
     params = {
@@ -266,7 +270,23 @@ def line_parts(ctx: Context, item_ids: Sequence[int]) -> pl.DataFrame:
     return copy_out(sql, {**clocks(ctx), "items": list(item_ids)}, PARTS_SCHEMA)
 
 
+ENLARGEMENTS_SCHEMA = {"line_item_id": pl.Int64, "item_id": pl.Int64, "item_date": pl.Date}
+
+
+def enlargements(item_ids: Sequence[int]) -> pl.DataFrame:
+    """ENLARGEMENTS_SCHEMA: the items that made the lines of these base items larger since."""
+    sql = """
+    SELECT base.id, i.id, i.effective_date FROM ledger_item base
+      JOIN ledger_item i ON i.account_id = base.account_id AND i.invoice_id = base.invoice_id
+       AND i.installment_no = base.installment_no AND i.kind = 'adjustment' AND sign(i.amount) = sign(base.amount)
+     WHERE base.id = ANY(%(items)s)
+    """
+    return copy_out(sql, {"items": list(item_ids)}, ENLARGEMENTS_SCHEMA)
+
+
 PROVISIONAL_SCHEMA = {
+    "line_item_id": pl.Int64,
+    "is_payment": pl.Boolean,
     "allocation_id": pl.Int64,
     "item_id": pl.Int64,
     "counter_item_id": pl.Int64,
@@ -280,26 +300,48 @@ PROVISIONAL_SCHEMA = {
 }
 
 
-def provisional_allocations(ctx: Context, item_ids: Sequence[int]) -> pl.DataFrame:
-    """PROVISIONAL_SCHEMA: what stands provisionally against these items, newest first, net of reversals."""
-    sql = """
-    WITH pair AS (
-        SELECT a.debit_item_id AS item_id, a.credit_item_id AS counter_id, true AS is_debit,
-               a.amount, a.effective_date, a.id
-          FROM ledger_allocation a WHERE a.debit_item_id = ANY(%(items)s) AND a.recorded_at <= %(known_at)s
-        UNION ALL
-        SELECT a.credit_item_id, a.debit_item_id, false, coalesce(a.credit_amount, a.amount),
-               a.effective_date, a.id
-          FROM ledger_allocation a WHERE a.credit_item_id = ANY(%(items)s) AND a.recorded_at <= %(known_at)s
-    )
-    SELECT max(p.id), p.item_id, p.counter_id, p.is_debit, (sum(p.amount) * 1000)::bigint,
-           max(p.effective_date), c.company_id, c.account_id, c.invoice_id, c.currency
-      FROM pair p JOIN ledger_item c ON c.id = p.counter_id AND c.kind = ANY(%(provisional)s)
-     GROUP BY p.item_id, p.counter_id, p.is_debit, c.company_id, c.account_id, c.invoice_id, c.currency
-    HAVING sum(p.amount) > 0
-     ORDER BY p.item_id, max(p.effective_date) DESC, p.counter_id DESC
+def provisional_allocations(ctx: Context, item_ids: Sequence[int], settled: bool = False) -> pl.DataFrame:
+    """PROVISIONAL_SCHEMA: what stands provisionally against these lines, newest first, net of reversals.
+
+    A line is its first item and the items that made it larger. settled: with the payments that the export
+    itself told (not the bank), after all that is provisional.
     """
-    params = {**clocks(ctx), "items": list(item_ids), "provisional": list(PROVISIONAL_KINDS)}
+    sql = f"""
+    WITH part AS (
+        SELECT base.id AS line_id, base.id AS item_id
+          FROM ledger_item base WHERE base.id = ANY(%(items)s)
+        UNION ALL
+        SELECT base.id, i.id FROM ledger_item base
+          JOIN ledger_item i ON i.account_id = base.account_id AND i.invoice_id = base.invoice_id
+           AND i.installment_no = base.installment_no
+           AND i.kind = 'adjustment' AND sign(i.amount) = sign(base.amount)
+         WHERE base.id = ANY(%(items)s)
+    ), pair AS (
+        SELECT part.line_id, part.item_id, a.credit_item_id AS counter_id, true AS is_debit,
+               a.amount, a.effective_date, a.id
+          FROM part JOIN ledger_allocation a ON a.debit_item_id = part.item_id
+           AND a.recorded_at <= %(known_at)s
+        UNION ALL
+        SELECT part.line_id, part.item_id, a.debit_item_id, false, coalesce(a.credit_amount, a.amount),
+               a.effective_date, a.id
+          FROM part JOIN ledger_allocation a ON a.credit_item_id = part.item_id
+           AND a.recorded_at <= %(known_at)s
+    )
+    SELECT p.line_id, c.kind = 'payment', max(p.id), p.item_id, p.counter_id, p.is_debit,
+           (sum(p.amount) * 1000)::bigint, max(p.effective_date), c.company_id, c.account_id, c.invoice_id,
+           c.currency
+      FROM pair p JOIN ledger_item c ON c.id = p.counter_id AND {_TOLD_BY_EXPORT.format("c")}
+       AND (%(settled)s OR c.kind <> 'payment')
+     GROUP BY p.line_id, p.item_id, p.counter_id, p.is_debit, c.id
+    HAVING sum(p.amount) > 0
+     ORDER BY p.line_id, c.kind = 'payment', max(p.effective_date) DESC, p.counter_id DESC
+    """
+    params = {
+        **clocks(ctx),
+        "items": list(item_ids),
+        "settled": settled,
+        "provisional": list(PROVISIONAL_KINDS),
+    }
     return copy_out(sql, params, PROVISIONAL_SCHEMA)
 
 

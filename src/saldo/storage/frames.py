@@ -78,10 +78,11 @@ def reserve_ids(table: str, count: int) -> pl.Series:
         return pl.Series("id", [], dtype=pl.Int64)
     with connection.cursor() as cursor:
         # One row with all of them: a row each costs more to receive than to make.
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
+        (sequence,) = cursor.fetchone()
         cursor.execute(
-            "SELECT string_agg(nextval(pg_get_serial_sequence(%s, 'id'))::text, ',') "
-            "FROM generate_series(1, %s)",
-            [table, count],
+            "SELECT string_agg(nextval(%s::regclass)::text, ',') FROM generate_series(1, %s)",
+            [sequence, count],
         )
         (ids,) = cursor.fetchone()
     return pl.Series("id", np.fromstring(ids, dtype=np.int64, sep=","))

@@ -11,11 +11,14 @@ UNDO = """
 DROP TRIGGER ledger_terms_inserted ON ledger_itemterms;
 DROP TRIGGER ledger_allocation_inserted ON ledger_allocation;
 DROP TRIGGER ledger_item_inserted ON ledger_item;
-DROP FUNCTION ledger_terms_inserted(), ledger_allocation_inserted(), ledger_item_inserted();
+DROP TRIGGER ledger_item_account ON ledger_item;
+DROP TRIGGER ledger_payment_account ON ledger_payment;
+DROP TRIGGER ledger_invoice_account ON ledger_invoice;
+DROP TRIGGER parties_customeraccount_stays ON parties_customeraccount;
+DROP TRIGGER parties_customeraccount_kept ON parties_customeraccount;
+DROP FUNCTION ledger_terms_inserted(), ledger_allocation_inserted(), ledger_item_inserted(),
+    ledger_account_of_company(), parties_account_moved(), saldo_refuse_deletion();
 DROP VIEW ledger_allocation_side;
-ALTER TABLE ledger_item DROP CONSTRAINT item_account_of_company;
-ALTER TABLE ledger_invoice DROP CONSTRAINT invoice_account_of_company;
-ALTER TABLE ledger_payment DROP CONSTRAINT payment_account_of_company;
 """
 
 

@@ -1,16 +1,61 @@
 -- The ledger's rules, where no program can go round them.
 
--- An account belongs to the company of the row that names it.
-ALTER TABLE ledger_item ADD CONSTRAINT item_account_of_company
-    FOREIGN KEY (company_id, account_id) REFERENCES parties_customeraccount (company_id, id);
-ALTER TABLE ledger_invoice ADD CONSTRAINT invoice_account_of_company
-    FOREIGN KEY (company_id, account_id) REFERENCES parties_customeraccount (company_id, id);
-ALTER TABLE ledger_payment ADD CONSTRAINT payment_account_of_company
-    FOREIGN KEY (company_id, account_id) REFERENCES parties_customeraccount (company_id, id);
-
--- Every item gets its row of the projection: what it can take, and what is used of it.
-CREATE FUNCTION ledger_item_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+-- An account belongs to the company of the row that names it. References are checked a statement at a time:
+-- what they point to can never be deleted, so a check at insertion holds for ever.
+CREATE FUNCTION saldo_refuse_deletion() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    RAISE EXCEPTION 'rows of % are never deleted: the ledger refers to them', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER parties_customeraccount_kept BEFORE DELETE OR TRUNCATE ON parties_customeraccount
+    FOR EACH STATEMENT EXECUTE FUNCTION saldo_refuse_deletion();
+CREATE FUNCTION parties_account_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an account stays with its company: the ledger refers to both'
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER parties_customeraccount_stays BEFORE UPDATE OF id, company_id ON parties_customeraccount
+    FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.company_id <> NEW.company_id)
+    EXECUTE FUNCTION parties_account_moved();
+
+CREATE FUNCTION ledger_account_of_company() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    broken record;
+BEGIN
+    SELECT n.account_id, n.company_id INTO broken
+      FROM new_rows n
+      LEFT JOIN parties_customeraccount a ON a.id = n.account_id AND a.company_id = n.company_id
+     WHERE a.id IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'account % is not one of company %', broken.account_id, broken.company_id
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'account_of_company';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER ledger_invoice_account AFTER INSERT ON ledger_invoice
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ledger_account_of_company();
+CREATE TRIGGER ledger_payment_account AFTER INSERT ON ledger_payment
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ledger_account_of_company();
+CREATE TRIGGER ledger_item_account AFTER INSERT ON ledger_item
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION ledger_account_of_company();
+
+-- Every item is of its document's account, and gets its row of the projection: what it can take, and what is
+-- used of it.
+CREATE FUNCTION ledger_item_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    broken record;
+BEGIN
+    SELECT n.id INTO broken
+      FROM new_rows n
+      LEFT JOIN ledger_invoice v ON v.id = n.invoice_id
+      LEFT JOIN ledger_payment p ON p.id = n.payment_id
+     WHERE (n.invoice_id IS NOT NULL AND v.account_id IS DISTINCT FROM n.account_id)
+        OR (n.payment_id IS NOT NULL AND p.account_id IS DISTINCT FROM n.account_id)
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'item % names a document that is not of its account', broken.id
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'item_of_document';
+    END IF;
     INSERT INTO ledger_item_open_projection (item_id, cap, used, has_reversal)
         SELECT id, abs(amount), 0, false FROM new_rows;
     RETURN NULL;
