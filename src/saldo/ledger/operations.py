@@ -285,7 +285,7 @@ def reopen(
 
 
 def amend_due_dates(ctx: Context, due: pl.DataFrame, document_id: int | None) -> int:
-    """New ItemTerms of whole lines in force from the context's day. due: item_id, due_date, row, item_date."""
+    """New ItemTerms of whole lines from the context's day on. due: item_id, due_date, row, item_date."""
     if due.is_empty():
         return 0
     grown = enlargements(due["item_id"].to_list()).rename({"item_id": "part_id", "item_date": "part_date"})

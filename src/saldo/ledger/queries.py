@@ -225,7 +225,8 @@ def known_lines(
                coalesce(sum(t.provisional), 0) AS provisional, coalesce(sum(t.settled), 0) AS settled
           -- A payment with an invoice is the counter of a settled line, not a line of its own.
           FROM b LEFT JOIN told t ON t.item_id = b.id
-         WHERE kind IN ('installment', 'credit_note', 'adjustment') OR (kind = 'payment' AND invoice_id IS NULL)
+         WHERE kind IN ('installment', 'credit_note', 'adjustment')
+            OR kind = 'payment' AND invoice_id IS NULL
          GROUP BY 1, 2, 3, 4
     )
     SELECT l.account_id, coalesce(v.kind, 'payment'), coalesce(v.number_norm, p.number_norm),
@@ -278,7 +279,8 @@ def enlargements(item_ids: Sequence[int]) -> pl.DataFrame:
     sql = """
     SELECT base.id, i.id, i.effective_date FROM ledger_item base
       JOIN ledger_item i ON i.account_id = base.account_id AND i.invoice_id = base.invoice_id
-       AND i.installment_no = base.installment_no AND i.kind = 'adjustment' AND sign(i.amount) = sign(base.amount)
+       AND i.installment_no = base.installment_no
+       AND i.kind = 'adjustment' AND sign(i.amount) = sign(base.amount)
      WHERE base.id = ANY(%(items)s)
     """
     return copy_out(sql, {"items": list(item_ids)}, ENLARGEMENTS_SCHEMA)
