@@ -120,7 +120,7 @@ class RollBack(Exception):
     """Ends an example; nothing of it stays."""
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(exports)
 def test_after_an_export_the_ledger_says_what_it_says(db: None, history: list[Any]) -> None:
     with pytest.raises(RollBack), transaction.atomic():

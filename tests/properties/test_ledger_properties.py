@@ -234,7 +234,7 @@ def check_never_beyond(all_rows: Rows) -> None:
                 assert 0 <= used <= cap[item_id]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     moves=st.lists(step, min_size=8, max_size=24),
     looks=st.lists(st.tuples(days, st.integers(0, 15)), min_size=1, max_size=3),
