@@ -74,7 +74,7 @@ class TestAppendOnly:
 
     @pytest.mark.parametrize("table", ["identity_company", "parties_customeraccount", "intake_document"])
     def test_nor_by_emptying_what_they_point_to(self, table: str) -> None:
-        with pytest.raises(IntegrityError, match="append-only|never deleted"), transaction.atomic():
+        with pytest.raises(IntegrityError, match=r"append-only|never deleted"), transaction.atomic():
             connection.cursor().execute(f"TRUNCATE {table} CASCADE")
 
     def test_nor_by_an_insert_that_updates(self) -> None:
