@@ -19,6 +19,7 @@ DROP TRIGGER parties_customeraccount_kept ON parties_customeraccount;
 DROP FUNCTION ledger_terms_inserted(), ledger_allocation_inserted(), ledger_item_inserted(),
     ledger_account_of_company(), parties_account_moved(), saldo_refuse_deletion();
 DROP VIEW ledger_allocation_side;
+DROP INDEX item_open_reversed;
 """
 
 
