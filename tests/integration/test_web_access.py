@@ -69,25 +69,21 @@ def test_nobody_without_a_login_gets_past_the_login_page(world: World) -> None:
     assert walked >= 15
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_no_role_sees_an_account_of_another_company(world: World, role: str) -> None:
-    client = login(world, role)
+def test_no_role_sees_an_account_of_another_company(world: World) -> None:
     account_id, action, batch, stranger = foreign(world, "BORE", 0)
-    for name, address in addresses(account_id, action, batch):
-        for headers in ({}, {"HX-Request": "true"}):
-            response = client.get(address, {"q": stranger[:8]}, headers=headers)
-            assert response.status_code < 500, name
-            if name not in ("search", "accounts", "worklist"):
-                body = response.content.decode()
-                assert stranger not in body, (role, name)
-            else:
-                assert f">{stranger}<" not in response.content.decode(), (role, name)
-    for name in ("account", "statement"):
-        assert client.get(reverse(name, args=[account_id])).status_code == 404
-    assert client.get(reverse("action", args=[action])).status_code == 404
-    assert client.get(reverse("batch", args=[batch])).status_code in (403, 404)
-    response = client.post(reverse("outcome", args=[account_id]), {"state": "done"})
-    assert response.status_code in (403, 404)
+    for role in ROLES:
+        client = login(world, role)
+        for name, address in addresses(account_id, action, batch):
+            for headers in ({}, {"HX-Request": "true"}):
+                response = client.get(address, {"q": stranger[:8]}, headers=headers)
+                assert response.status_code < 500, (role, name)
+                assert stranger not in response.content.decode(), (role, name)
+        for name in ("account", "statement"):
+            assert client.get(reverse(name, args=[account_id])).status_code == 404
+        assert client.get(reverse("action", args=[action])).status_code == 404
+        assert client.get(reverse("batch", args=[batch])).status_code in (403, 404)
+        response = client.post(reverse("outcome", args=[account_id]), {"state": "done"})
+        assert response.status_code in (403, 404), role
     assert not Outcome.objects.exists()
 
 
@@ -113,16 +109,16 @@ def test_an_ended_access_gives_no_look_at_earlier_days(world: World) -> None:
     assert name not in client.get(reverse("worklist")).content.decode()
 
 
-@pytest.mark.parametrize(
-    ("role", "may"), [("collector", True), ("credit_manager", True), ("cfo", False), ("customer_care", False)]
-)
-def test_who_may_record_an_outcome(world: World, role: str, may: bool) -> None:
-    client = login(world, role)
+def test_who_may_record_an_outcome(world: World) -> None:
     account_id, _ = world.account("AURO", 0)
-    response = client.post(reverse("outcome", args=[account_id]), {"state": "done"})
-    assert response.status_code == (302 if may else 403)
-    assert Outcome.objects.filter(account_id=account_id).count() == may
-    assert Event.objects.filter(kind="action.done", subject_id=account_id).count() == may
+    recorded = 0
+    for role in ROLES:
+        may = role in ("administrator", "credit_manager", "collector")
+        response = login(world, role).post(reverse("outcome", args=[account_id]), {"state": "done"})
+        assert response.status_code == (302 if may else 403), role
+        recorded += may
+        assert Outcome.objects.filter(account_id=account_id).count() == recorded
+        assert Event.objects.filter(kind="action.done", subject_id=account_id).count() == recorded
 
 
 def htmx(client: Client, address: str, **data: str) -> Any:
@@ -155,40 +151,40 @@ def test_an_outcome_hides_the_row_and_its_undo_brings_it_back(world: World) -> N
     assert [o.state for o in Outcome.objects.order_by("id")] == ["done", "undone", "skipped", "note"]
 
 
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [
-        ({"state": "skipped", "follow_up_date": "2025-03-25"}, "motivo"),
-        ({"state": "skipped", "note": "x", "follow_up_date": "2025-03-20"}, "2025-03-20"),
-        ({"state": "skipped", "note": "x", "follow_up_date": "2025-02-31"}, "2025-02-31"),
-        ({"state": "skipped", "note": "x", "follow_up_date": "2031-01-01"}, "2031-01-01"),
-    ],
-)
-def test_a_wrong_outcome_is_refused_in_words(world: World, data: dict[str, str], code: str) -> None:
+REFUSED = [
+    ({"state": "skipped", "follow_up_date": "2025-03-25"}, "motivo"),
+    ({"state": "skipped", "note": "x", "follow_up_date": "2025-03-20"}, "2025-03-20"),
+    ({"state": "skipped", "note": "x", "follow_up_date": "2025-02-31"}, "2025-02-31"),
+    ({"state": "skipped", "note": "x", "follow_up_date": "2031-01-01"}, "2031-01-01"),
+]
+
+
+def test_a_wrong_outcome_is_refused_in_words(world: World) -> None:
     client = login(world, "collector")
     address = reverse("outcome", args=[world.account("AURO", 0)[0]])
-    response = htmx(client, address, **data)
-    assert response["HX-Retarget"] == "#problem"
-    assert code in response.content.decode()
+    for data, words in REFUSED:
+        response = htmx(client, address, **data)
+        assert response["HX-Retarget"] == "#problem"
+        assert words in response.content.decode()
+    assert htmx(client, address, state="paid").status_code == 400
     assert not Outcome.objects.exists()
 
 
-@pytest.mark.parametrize("page", ["worklist", "action", "account", "closed"])
 def test_a_page_asks_the_database_at_most_twelve_times(
-    world: World, page: str, django_assert_max_num_queries: Callable[..., Any]
+    world: World, django_assert_max_num_queries: Callable[..., Any]
 ) -> None:
     client = login(world, "collector")
     account_id, action, _, name = foreign(world, "AURO", 0)
-    address = {
-        "worklist": reverse("worklist"),
-        "action": reverse("action", args=[action]),
-        "account": reverse("account", args=[account_id]),
-        "closed": reverse("account", args=[account_id]) + "?tab=closed",
-    }[page]
-    headers = {"HX-Request": "true"} if page == "action" else {}
-    with django_assert_max_num_queries(MAX_QUERIES):
-        response = client.get(address, headers=headers)
-    assert response.status_code == 200 and name in response.content.decode()
+    pages = [
+        (reverse("worklist"), {}),
+        (reverse("action", args=[action]), {"HX-Request": "true"}),
+        (reverse("account", args=[account_id]), {}),
+        (reverse("account", args=[account_id]) + "?tab=closed", {}),
+    ]
+    for address, headers in pages:
+        with django_assert_max_num_queries(MAX_QUERIES):
+            response = client.get(address, headers=headers)
+        assert response.status_code == 200 and name in response.content.decode(), address
 
 
 def test_the_day_and_the_moment_change_the_figures(world: World) -> None:
@@ -237,5 +233,11 @@ def test_filters_and_sorting_come_from_the_address(world: World) -> None:
     body = client.get(reverse("worklist"), {"sort": "name"}).content.decode()
     order = [body.index(name) for name in ("Molino Dorsoduro", "Officina Bellaluna", "Tessitura Corvara")]
     assert order == sorted(order)
-    for odd in ({"offset": "-1"}, {"offset": "9" * 30}, {"sort": "; DROP"}, {"min": "NaN"}, {"block": "x" * 99}):
+    for odd in (
+        {"offset": "-1"},
+        {"offset": "9" * 30},
+        {"sort": "; DROP"},
+        {"min": "NaN"},
+        {"block": "x" * 99},
+    ):
         assert client.get(reverse("worklist"), odd).status_code == 200

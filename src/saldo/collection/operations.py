@@ -31,7 +31,9 @@ def _account(ctx: Context, account_id: int) -> CustomerAccount:
 def _check_follow_up(ctx: Context, state: str, follow_up_date: date | None) -> None:
     if follow_up_date is None:
         return
-    if state in (UNDONE, NOTE) or not ctx.as_of < follow_up_date <= ctx.as_of + timedelta(days=FOLLOW_UP_DAYS):
+    if state in (UNDONE, NOTE) or not ctx.as_of < follow_up_date <= ctx.as_of + timedelta(
+        days=FOLLOW_UP_DAYS
+    ):
         raise SaldoError("follow_up_not_later", date=follow_up_date, as_of=ctx.as_of)
 
 

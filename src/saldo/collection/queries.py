@@ -155,7 +155,11 @@ def _json(text: str) -> list[Any]:
 
 
 def worklist(
-    ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter(), offset: int = 0, limit: int = PAGE_ROWS
+    ctx: Context,
+    run: DayRun,
+    wanted: WorklistFilter = WorklistFilter(),
+    offset: int = 0,
+    limit: int = PAGE_ROWS,
 ) -> list[ActionRow]:
     """A window of the actions still to do in ``run``. One row more than ``limit`` tells that there are more."""
     where, params = _conditions(ctx, run, wanted)

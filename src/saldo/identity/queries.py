@@ -78,6 +78,13 @@ def may_import(user: User) -> bool:
     return bool(roles(user, None) & MAY_IMPORT)
 
 
+def may_import_anywhere(user: User) -> bool:
+    """Whether the user may import for every company, and so let the file say which."""
+    return user.is_superuser or any(
+        grant.company_id is None and grant.role in MAY_IMPORT for grant in user.grants.all()
+    )
+
+
 def latest_day_run(company_id: int, as_of: date | None = None) -> DayRun | None:
     """The newest version of the run of ``as_of`` (or of the newest day that was run)."""
     runs = DayRun.objects.filter(company_id=company_id)

@@ -224,7 +224,8 @@ def closed_items(ctx: Context, account_id: int, limit: int = 50, offset: int = 0
         "ORDER BY settled_date DESC NULLS LAST, id DESC LIMIT %(limit)s OFFSET %(offset)s"
     )
     return [
-        _item(row, ctx.as_of) for row in _rows(sql, _clocks(ctx, account=account_id, limit=limit, offset=offset))
+        _item(row, ctx.as_of)
+        for row in _rows(sql, _clocks(ctx, account=account_id, limit=limit, offset=offset))
     ]
 
 

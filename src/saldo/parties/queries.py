@@ -127,7 +127,8 @@ def seats(ctx: Context) -> list[Seat]:
         access = AccountAccess.objects.filter(_in_force(ctx), account__company_id=OuterRef("id"))
         companies = companies.filter(_superuser(ctx.actor) | _whole_company(ctx.actor, "id") | Exists(access))
     return [
-        Seat(CompanyRow(c.id, c.code, c.name, c.currency, c.vat_number), frozenset(c.held_roles)) for c in companies
+        Seat(CompanyRow(c.id, c.code, c.name, c.currency, c.vat_number), frozenset(c.held_roles))
+        for c in companies
     ]
 
 
@@ -176,7 +177,9 @@ def find_accounts(ctx: Context, text: str, limit: int = 8) -> list[Found]:
         | Q(code__iexact=text.strip())
         | Q(customer__vat_number__in=[compact, f"IT{compact}"])
     )
-    begins = Case(When(customer__search_text__startswith=wanted, then=0), default=1, output_field=IntegerField())
+    begins = Case(
+        When(customer__search_text__startswith=wanted, then=0), default=1, output_field=IntegerField()
+    )
     ordered = accounts.filter(matches).annotate(begins=begins).distinct()
     hits = list(ordered.order_by("begins", "customer__search_text")[:limit])
     if hits or len(wanted) < 4:

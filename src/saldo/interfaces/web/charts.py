@@ -66,5 +66,6 @@ def shares(amounts: Mapping[str, Any]) -> list[Share]:
     total = float(sum(amounts.values())) or 1.0
     largest = float(max(amounts.values(), default=0)) or 1.0
     return [
-        Share(name, amount, float(amount) / total, float(amount) / largest) for name, amount in amounts.items()
+        Share(name, amount, float(amount) / total, float(amount) / largest)
+        for name, amount in amounts.items()
     ]

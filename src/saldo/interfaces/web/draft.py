@@ -48,7 +48,12 @@ def _line(item: ItemRow) -> str:
         return _("- %(number)s of %(date)s: %(amount)s to your credit") % {
             "number": item.number or "–", "date": day(item.effective_date), "amount": amount.lstrip("−"),
         }  # fmt: skip
-    values = {"number": item.number or "–", "due": day(item.due_date), "amount": amount, "days": item.late_days}
+    values = {
+        "number": item.number or "–",
+        "due": day(item.due_date),
+        "amount": amount,
+        "days": item.late_days,
+    }
     if item.late_days > 0:
         return (
             ngettext(
@@ -82,7 +87,10 @@ def statement_draft(
         if late:
             sums = " + ".join(with_currency(total.overdue, total.currency) for total in late)
             subject = _("%(company)s – invoices past due: %(sums)s") % {"company": company_name, "sums": sums}
-            opening = _("on %(today)s we do not yet see the payment of %(sums)s.") % {"today": today, "sums": sums}
+            opening = _("on %(today)s we do not yet see the payment of %(sums)s.") % {
+                "today": today,
+                "sums": sums,
+            }
         else:
             subject = _("%(company)s – statement of account at %(today)s") % {
                 "company": company_name, "today": today,
@@ -100,7 +108,9 @@ def statement_draft(
         ]
         if late:
             body.append(_("Could you tell us on which day we can expect the payment?"))
-            body.append(_("If you have already paid, please reply with the date and the bank: we will look it up."))
+            body.append(
+                _("If you have already paid, please reply with the date and the bank: we will look it up.")
+            )
         body += ["", _("Kind regards"), company_name]
     to = (contact.email or contact.pec) if contact else ""
     return Draft(to=to, subject=subject, body="\n".join(body), language=language)

@@ -152,7 +152,9 @@ DEFINITIONS = {
         "Days sales outstanding: open amounts incl. VAT ÷ sales incl. VAT of the last 90 days, net of credit "
         "notes, × 90. Split-payment VAT is in neither."
     ),
-    "best_possible_dso": gettext_lazy("The DSO if nothing were overdue: open amounts not yet due ÷ sales × 90."),
+    "best_possible_dso": gettext_lazy(
+        "The DSO if nothing were overdue: open amounts not yet due ÷ sales × 90."
+    ),
     "average_days_delinquent": gettext_lazy("DSO less best possible DSO: the days that lateness costs."),
     "overdue_share": gettext_lazy("Overdue ÷ open, both gross of credits."),
     "cei": gettext_lazy(

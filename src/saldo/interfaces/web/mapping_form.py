@@ -21,7 +21,16 @@ LEADING = (
     "customer_code", "customer_name", "number", "document_date", "due_date", "open", "amount", "kind", "currency",
     "settled_date",
 )  # fmt: skip
-DATE_PATTERNS = ("DD/MM/YYYY", "YYYY-MM-DD", "MM/DD/YYYY", "DD.MM.YYYY", "YYYYMMDD", "DD/MM/YY", "M/D/YYYY", "excel")
+DATE_PATTERNS = (
+    "DD/MM/YYYY",
+    "YYYY-MM-DD",
+    "MM/DD/YYYY",
+    "DD.MM.YYYY",
+    "YYYYMMDD",
+    "DD/MM/YY",
+    "M/D/YYYY",
+    "excel",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,9 @@ def column_choices(profile: Mapping, headers: Sequence[str]) -> list[ColumnChoic
         return (not wanted.get(name) and name not in LEADING, leading)
 
     return [
-        ColumnChoice(name, header(name), tuple(dict.fromkeys([*headers, *([header(name)] if header(name) else [])])))
+        ColumnChoice(
+            name, header(name), tuple(dict.fromkeys([*headers, *([header(name)] if header(name) else [])]))
+        )
         for name in sorted(every, key=rank)
     ]
 
@@ -84,7 +95,9 @@ def changed(toml: str, name: str, form: Dict[str, Any]) -> str:
         company=replace(profile.company, column=company_column),
         format=_format(profile, form),
         amount=replace(profile.amount, sign=form.get("sign", profile.amount.sign)),
-        export=replace(profile.export, complete=form["complete"] == "yes") if "complete" in form else profile.export,
+        export=replace(profile.export, complete=form["complete"] == "yes")
+        if "complete" in form
+        else profile.export,
     )
     text = dump_toml(profile)
     parse_profile(text, name)
@@ -100,7 +113,11 @@ def _format(profile: Mapping, form: Dict[str, Any]) -> Any:
     if (first := form.get("dates")) and first != dates[0]:
         dates = (first,)
     return replace(
-        profile.format, decimal=decimal, thousands=thousands, dates=dates, rows=form.get("rows", profile.format.rows)
+        profile.format,
+        decimal=decimal,
+        thousands=thousands,
+        dates=dates,
+        rows=form.get("rows", profile.format.rows),
     )
 
 

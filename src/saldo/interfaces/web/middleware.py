@@ -67,7 +67,9 @@ class UserLanguage:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         user = getattr(request, "user", None)
-        chosen = user.language if user is not None and user.is_authenticated else request.COOKIES.get(self.COOKIE)
+        chosen = (
+            user.language if user is not None and user.is_authenticated else request.COOKIES.get(self.COOKIE)
+        )
         language = chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
         with translation.override(language):
             request.LANGUAGE_CODE = language
@@ -75,5 +77,3 @@ class UserLanguage:
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ("Cookie",))
         return response
-
-

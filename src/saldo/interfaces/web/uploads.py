@@ -48,12 +48,16 @@ def _forget_old() -> None:
 def keep(session: Any, file: UploadedFile) -> Upload:
     """Write the file's bytes to disk and remember it in the session."""
     _forget_old()
-    upload = Upload(secrets.token_urlsafe(24), Path(str(file.name)).name[:NAME_CHARACTERS], int(file.size or 0))
+    upload = Upload(
+        secrets.token_urlsafe(24), Path(str(file.name)).name[:NAME_CHARACTERS], int(file.size or 0)
+    )
     with upload.path.open("xb") as target:
         upload.path.chmod(0o600)
         for block in file.chunks():
             target.write(block)
-    session[SESSION_KEY] = [*session.get(SESSION_KEY, []), [upload.token, upload.name, upload.size]][-MOST_FILES:]
+    session[SESSION_KEY] = [*session.get(SESSION_KEY, []), [upload.token, upload.name, upload.size]][
+        -MOST_FILES:
+    ]
     return upload
 
 

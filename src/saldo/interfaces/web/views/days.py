@@ -37,7 +37,9 @@ def run_day(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         defer_day(desk.company.id, as_of)
     started = int(clock.now().timestamp())
-    address = f"{reverse('day_wait')}?as_of={as_of.isoformat()}&after={before.id if before else 0}&since={started}"
+    address = (
+        f"{reverse('day_wait')}?as_of={as_of.isoformat()}&after={before.id if before else 0}&since={started}"
+    )
     return redirect(address)
 
 

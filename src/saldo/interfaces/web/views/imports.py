@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -22,6 +21,7 @@ from saldo.core.errors import SaldoError
 from saldo.flows.import_documents import inspect_file, receive
 from saldo.flows.jobs import defer_confirmation, defer_import
 from saldo.formats.tabular.mapping import profile_names
+from saldo.identity.queries import may_import_anywhere
 from saldo.intake.queries import BatchRow, batch, batches, rejection_counts, rejections_of
 from saldo.interfaces import clock
 from saldo.interfaces.web import mapping_form, uploads
@@ -76,15 +76,20 @@ def _batch(request: HttpRequest, batch_id: int) -> BatchRow:
     return row
 
 
+def _whole_text(toml: str) -> str:
+    """A profile's text as it comes from a form. A text of one line would be taken for the name of a file on
+    the server, so there are always two."""
+    text = toml.replace("\r\n", "\n").strip()
+    return f"{text}\n\n" if text else ""
+
+
 def _profile(request: HttpRequest) -> str | None:
     """The profile asked for: the text as changed in the form, a shipped profile by name, or None = suggest."""
     form = request.POST
     if form.get("profile") and form.get("profile") != form.get("profile_was"):
         return form["profile"] if form["profile"] in profile_names() else None
-    if toml := form.get("toml", "").replace("\r\n", "\n"):
-        # A text of one line would be taken for the name of a file on the server.
-        toml = toml.rstrip() + "\n\n"
-        if toml.strip() == form.get("toml_was", "").replace("\r\n", "\n").strip():
+    if toml := _whole_text(form.get("toml", "")):
+        if toml == _whole_text(form.get("toml_was", "")):
             return mapping_form.changed(toml, form.get("profile_was") or "suggested", form.dict())
         return toml
     name = request.GET.get("profile", "")
@@ -111,17 +116,15 @@ def preview_page(request: HttpRequest, token: str) -> HttpResponse:
         uploads.forget(request.session, upload)
         return redirect("imports")
     data = upload.path.read_bytes()
-    shown: dict[str, Any] = {"upload": upload, "profiles": profile_names(), "error": None, "today": clock.today()}
-    try:
-        asked = _profile(request)
-        inspection = inspect_file(desk.ctx, upload.name, data, asked)
-    except SaldoError as error:
-        shown |= {"error": error, "toml": request.POST.get("toml", ""), "inspection": None}
-        return _preview(request, shown)
+    shown: dict[str, Any] = {"upload": upload, "profiles": profile_names(), "today": clock.today()}
+    inspection, error = _inspected(request, upload, data)
+    shown["error"] = error
+    if inspection is None:
+        return _preview(request, shown | {"toml": request.POST.get("toml", ""), "inspection": None})
     alike = [other for other in uploads.waiting(request.session) if _same_kind(other, upload)]
-    if request.POST.get("do") == "start_all" and inspection.kind == "invoices":
+    if error is None and request.POST.get("do") == "start_all" and inspection.kind == "invoices":
         return _start_all(request, alike)
-    if request.POST.get("do") == "start":
+    if error is None and request.POST.get("do") == "start":
         return _start(request, upload, data, inspection)
     shown["alike"] = alike if inspection.kind == "invoices" else []
     profile = mapping_form.readable(inspection.mapping_toml, inspection.mapping_name or upload.name)
@@ -129,8 +132,25 @@ def preview_page(request: HttpRequest, token: str) -> HttpResponse:
     if profile is not None:
         shown["choices"] = mapping_form.column_choices(profile, inspection.columns)
         shown["date_patterns"] = mapping_form.date_patterns(profile)
+    shown |= {
+        "company_choice": _company_choice(request, profile),
+        "anywhere": may_import_anywhere(request.user),
+    }
     shown["preview_columns"] = _filled_columns(inspection.preview)
     return _preview(request, shown)
+
+
+def _inspected(request: HttpRequest, upload: uploads.Upload, data: bytes) -> tuple[Any, SaldoError | None]:
+    """The file as the choices read it; where they cannot, the error beside the last reading that could."""
+    ctx = request.desk.ctx
+    try:
+        return inspect_file(ctx, upload.name, data, _profile(request)), None
+    except SaldoError as error:
+        last = _whole_text(request.POST.get("toml_was", ""))
+        try:
+            return (inspect_file(ctx, upload.name, data, last) if last else None), error
+        except SaldoError:
+            return None, error
 
 
 def _preview(request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
@@ -142,19 +162,40 @@ def _filled_columns(rows: list[dict[str, Any]]) -> list[str]:
     """The columns of the preview that hold something: empty ones only take room."""
     names = rows[0].keys() if rows else ()
     hidden = {"excerpt", "row"}
-    return [name for name in names if name not in hidden and any(row.get(name) not in (None, "", 0) for row in rows)]
+    return [
+        name
+        for name in names
+        if name not in hidden and any(row.get(name) not in (None, "", 0) for row in rows)
+    ]
+
+
+def _company(request: HttpRequest) -> str | None:
+    """The company whose file it is. Only who imports for all of them may leave it to the file."""
+    desk: Desk = request.desk
+    asked = request.POST.get("company", "")
+    if asked in {company.code for company in desk.companies}:
+        return asked
+    if may_import_anywhere(request.user) or desk.company is None:
+        return None
+    return desk.company.code
+
+
+def _company_choice(request: HttpRequest, profile: Any) -> str:
+    """What the form proposes: the company at hand, unless the file itself names one."""
+    if "company" in request.POST:
+        return request.POST["company"]
+    desk: Desk = request.desk
+    names_one = profile is None or "company_code" in profile.wanted()
+    return "" if names_one or desk.company is None else desk.company.code
 
 
 def _start(request: HttpRequest, upload: uploads.Upload, data: bytes, inspection: Any) -> HttpResponse:
     """Store the bytes and defer the import, in one transaction."""
     desk: Desk = request.desk
-    company = request.POST.get("company") or None
-    if company is not None and company not in {known.code for known in desk.companies} and not desk.is_administrator:
-        raise PermissionDenied
     with transaction.atomic():
         batch_id = receive(
             desk.ctx, upload.name, data, inspection.kind, inspection.mapping_toml, inspection.mapping_name or "",
-            company_code=company, as_at=_day(request.POST.get("as_at", "")),
+            company_code=_company(request), as_at=_day(request.POST.get("as_at", "")),
         )  # fmt: skip
         defer_import(batch_id, request.LANGUAGE_CODE)
     uploads.forget(request.session, upload)
@@ -174,7 +215,13 @@ def _start_all(request: HttpRequest, alike: list[uploads.Upload]) -> HttpRespons
     """Every e-invoice that waits, each in a batch of its own."""
     for upload in alike:
         with transaction.atomic():
-            batch_id = receive(request.desk.ctx, upload.name, upload.path.read_bytes(), "invoices")
+            batch_id = receive(
+                request.desk.ctx,
+                upload.name,
+                upload.path.read_bytes(),
+                "invoices",
+                company_code=_company(request),
+            )
             defer_import(batch_id, request.LANGUAGE_CODE)
         uploads.forget(request.session, upload)
     messages.success(request, _("%(count)d files are being read.") % {"count": len(alike)})

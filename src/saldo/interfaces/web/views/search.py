@@ -22,7 +22,9 @@ def search(request: HttpRequest) -> HttpResponse:
     # A search crosses companies: who looks for a customer may not know which of ours serves it.
     ctx = request.desk.ctx
     everywhere = type(ctx)(actor=ctx.actor, as_of=ctx.as_of, clock=ctx.clock, language=ctx.language)
-    amount = parse_amount(text) if any(c.isdigit() for c in text) and not any(c.isalpha() for c in text) else None
+    amount = (
+        parse_amount(text) if any(c.isdigit() for c in text) and not any(c.isalpha() for c in text) else None
+    )
     found = {
         "text": text,
         "accounts": find_accounts(everywhere, text) if len(text) > 1 else [],

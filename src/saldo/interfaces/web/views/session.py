@@ -27,7 +27,9 @@ class Logout(LogoutView):
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Remember the language for a browser that nobody has logged in from yet."""
     back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    safe = url_has_allowed_host_and_scheme(
+        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     response = redirect(back if safe else settings.LOGIN_URL)
     if request.POST.get("language") in dict(settings.LANGUAGES):
         response.set_cookie(

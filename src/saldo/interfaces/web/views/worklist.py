@@ -37,6 +37,7 @@ from saldo.core.errors import SaldoError
 from saldo.interfaces import clock
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.draft import statement_draft
+from saldo.interfaces.web.templatetags.saldo import whole
 from saldo.interfaces.web.timeline import timeline
 from saldo.ledger.statement import open_items, totals
 from saldo.parties.queries import account_header, contacts_of
@@ -110,8 +111,9 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
     if wanted.is_empty:
         request.worklist_summary = summary
     shown |= {"summary": summary, "is_stale": desk.run.as_of < clock.today()}
-    part = request.htmx and request.htmx.target == "list"
-    return render(request, "web/worklist/_list.html" if part else "web/worklist/page.html", shown)
+    templates = {"list": "web/worklist/_list.html", "summary": "web/worklist/_summary.html"}
+    part = templates.get(request.htmx.target or "") if request.htmx else None
+    return render(request, part or "web/worklist/page.html", shown)
 
 
 def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
@@ -186,10 +188,10 @@ def record(request: HttpRequest, account_id: int) -> HttpResponse:
     if not request.htmx:
         messages.success(request, _notice(notice))
         return redirect(_next(request))
-    if desk.run is not None:
-        notice["summary"] = worklist_summary(desk.ctx, desk.run)
+    left = worklist_summary(desk.ctx, desk.run).actions if desk.run else 0
     response = render(request, "web/worklist/_notice.html", notice)
-    response["HX-Trigger"] = json.dumps({"saldo:outcome": {"account": account_id, "state": state}})
+    told = {"account": account_id, "state": state, "left": whole(left)}
+    response["HX-Trigger"] = json.dumps({"saldo:outcome": told})
     return response
 
 

@@ -12,11 +12,16 @@
   const selected = () => one("tr.row.selected");
   const hasPane = () => document.body.classList.contains("with-pane") && WIDE.matches;
 
+  // Each place asks for itself: requests of one element wait for each other, those of different ones do not.
+  function load(address, selector, swap) {
+    return window.htmx.ajax("GET", address, { source: selector, target: selector, swap: swap });
+  }
+
   function showPane(row, now) {
     if (!hasPane() || !row.dataset.href) return;
     clearTimeout(paneTimer);
     paneTimer = setTimeout(() => {
-      window.htmx.ajax("GET", row.dataset.href, { target: "#pane", swap: "innerHTML show:none" });
+      load(row.dataset.href, "#pane", "innerHTML show:none");
     }, now ? 0 : PANE_DELAY_MILLISECONDS);
   }
 
@@ -113,14 +118,16 @@
 
   function reloadList(account) {
     if (!one("[data-list]")) return;
-    window.htmx.ajax("GET", location.pathname + location.search, { target: "#list", swap: "outerHTML" }).then(() => {
+    load(location.pathname + location.search, "#list", "outerHTML").then(() => {
       const row = one(`tr.row[data-account="${account}"]`) || rows()[0];
       if (row) select(row, { focus: true, reload: true, now: true });
     });
   }
 
   document.addEventListener("saldo:outcome", (event) => {
-    const { account, state } = event.detail;
+    const { account, state, left } = event.detail;
+    const count = one("#nav-count");
+    if (count) count.textContent = left;
     const dialog = one("dialog[open]");
     if (dialog) dialog.close();
     for (const old of every("#toasts [data-toast]").slice(0, -1)) old.remove();
@@ -151,8 +158,12 @@
       const after = heading.nextElementSibling;
       if (!after || after.classList.contains("block")) heading.remove();
     }
-    if (next) select(next, { focus: true });
-    else reloadList(account);
+    if (next) {
+      select(next, { focus: true });
+      load(location.pathname + location.search, "#summary", "outerHTML");
+    } else {
+      reloadList(account);
+    }
   });
 
   // --- htmx ------------------------------------------------------------------------------------------
