@@ -4,6 +4,7 @@ SALDO_HOME          data folder (default: the platform's)
 DATABASE_URL        a PostgreSQL of your own, 15 or newer (default: the embedded one under SALDO_HOME)
 SALDO_ALLOWED_HOSTS names under which the web pages are reached, comma separated
 SALDO_SECRET_KEY    signing key (default: made at the first start and kept in SALDO_HOME)
+SALDO_HTTPS         1 behind a proxy that ends TLS
 SALDO_DEBUG         1 for Django's debug pages
 """
 
@@ -140,8 +141,11 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Behind a proxy that ends TLS: SALDO_HTTPS=1 marks the cookies secure.
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("SALDO_HTTPS") == "1"
+# Behind a proxy that ends TLS: the cookies are secure, and the proxy says that the request came by https (it
+# must set X-Forwarded-Proto itself and not pass on what a client sends).
+BEHIND_TLS = os.environ.get("SALDO_HTTPS") == "1"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 MAX_UPLOAD_BYTES = 500 * 1024 * 1024
 

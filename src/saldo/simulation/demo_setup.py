@@ -24,7 +24,7 @@ from saldo.simulation.demo_company import DemoFiles, company, write_demo
 # login, role, what for
 LOGINS = (
     ("admin", "administrator", "everything"),
-    ("collettore", "collector", "the worklist"),
+    ("crediti", "collector", "the worklist"),
     ("direzione", "cfo", "the dashboard, reading only"),
 )
 PASSWORD_BYTES = 12

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from saldo.interfaces.clock import LEGAL_ZONE
 from saldo.interfaces.commands.app import (
     as_of_option,
     command,
@@ -21,25 +22,30 @@ from saldo.interfaces.commands.app import (
     print_json,
 )
 
-INSTANT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
-BUCKETS = {
-    "current": "current_mills",
-    "1-30": "days_1_30_mills",
-    "31-60": "days_31_60_mills",
-    "61-90": "days_61_90_mills",
-    ">90": "days_over_90_mills",
-}
+if TYPE_CHECKING:
+    from saldo.flows.day import DayResult
 
 
-def _instant(value: datetime | None) -> datetime | None:
-    """An instant without a zone is meant in Italian time; a bare day means its end."""
-    if value is None:
-        return None
-    from saldo.interfaces.clock import LEGAL_ZONE
+class Instant(click.ParamType):
+    """An ISO 8601 instant; without a zone it is meant in Italian time, and a bare day means its end."""
 
-    if value.tzinfo is None and value.hour == value.minute == value.second == 0:
-        value = value.replace(hour=23, minute=59, second=59, microsecond=999_999)
-    return value if value.tzinfo else value.replace(tzinfo=LEGAL_ZONE)
+    name = "instant"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            told = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not an instant such as 2026-03-31 or 2026-03-31T18:00:00", param, ctx)
+        if len(value) == len("2026-03-31"):
+            told = told.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        return told if told.tzinfo else told.replace(tzinfo=LEGAL_ZONE)
+
+
+INSTANT = Instant()
 
 
 @click.command()
@@ -56,7 +62,7 @@ def day(as_of: datetime | None, company: str | None, refresh: bool, as_json: boo
     ctx = context(day_of(as_of), company=company)
     results = run_days(ctx, refresh)
     if as_json:
-        print_json({"as_of": ctx.as_of.isoformat(), "runs": [asdict(result) for result in results]})
+        print_json({"as_of": ctx.as_of.isoformat(), "runs": [_run_json(result) for result in results]})
         return
     for result in results:
         state = "new" if result.is_new else "unchanged"
@@ -66,6 +72,10 @@ def day(as_of: datetime | None, company: str | None, refresh: bool, as_json: boo
         )
         if result.later_facts and not result.is_new:
             errors.print("  facts were recorded since; --refresh takes them in", style="yellow")
+
+
+def _run_json(result: DayResult) -> dict[str, Any]:
+    return asdict(result) | {"known_at": result.known_at.isoformat()}
 
 
 @click.command()
@@ -117,7 +127,7 @@ def aging(
     prepare()
     from saldo.flows.figures import aging_of_day
 
-    ctx = context(day_of(as_of), _instant(known_at), company)
+    ctx = context(day_of(as_of), known_at, company)
     told = aging_of_day(ctx, by_account=by == "account", currency=currency)
     if as_json:
         print_json(told)
@@ -146,7 +156,7 @@ def kpi(as_of: datetime | None, company: str | None, known_at: datetime | None, 
     prepare()
     from saldo.flows.figures import kpis_of_day
 
-    told = kpis_of_day(context(day_of(as_of), _instant(known_at), company))
+    told = kpis_of_day(context(day_of(as_of), known_at, company))
     if as_json:
         print_json(told)
         return

@@ -12,6 +12,7 @@ import click
 from saldo.core.errors import Rejection, SaldoError
 from saldo.interfaces.commands.app import (
     DAY,
+    FAILED,
     NEEDS_A_PERSON,
     bar,
     command,
@@ -75,7 +76,14 @@ def import_command(
     summary = _summary(told, dry_run)
     if as_json:
         print_json(summary)
-    sys.exit(NEEDS_A_PERSON if summary["rejections"] or summary["status"] != "done" else 0)
+    sys.exit(_exit_code(told, summary))
+
+
+def _exit_code(told: list[dict[str, Any]], summary: dict[str, Any]) -> int:
+    """FAILED where no file could be read; NEEDS_A_PERSON where something was refused or asks."""
+    if all(one["status"] == "failed" for one in told):
+        return FAILED
+    return NEEDS_A_PERSON if summary["rejections"] or summary["status"] != "done" else 0
 
 
 def _told(path: str, result: Any) -> dict[str, Any]:
