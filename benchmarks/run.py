@@ -160,7 +160,7 @@ def bench_pages() -> list[Result]:
     run = latest_day_run(company_by_code("PORT").id)
     assert run is not None
     accounts = [row["account_id"] for row in stored_plan(run.id)[:400:4]]
-    pages = {"worklist page": ["/"] * 100, "account page": [f"/clienti/{one}/" for one in accounts]}
+    pages = {"worklist page": ["/"] * 100, "account page": [f"/accounts/{one}/" for one in accounts]}
     results = []
     for name, addresses in pages.items():
         with measured(name, "p95 < 100 ms, <= 12 queries") as result:

@@ -195,13 +195,22 @@ class Allocation(models.Model):
 class ItemOpenProjection(models.Model):
     """How much of each item is used, whatever the day: what the constraints lock and check.
 
-    The last days of its allocations let queries skip what was settled by the day they ask about.
+    The last days of its allocations let queries skip what was settled by the day they ask about, and the
+    item's own columns stand beside them, so that the open items of a day are found in this table alone.
     Written by triggers only; ``operations.rebuild_projection`` makes it anew.
     """
 
     item = models.OneToOneField(
         Item, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
     )
+    company_id = models.IntegerField()
+    account_id = models.BigIntegerField()
+    kind = models.CharField(max_length=20)
+    currency = models.CharField(max_length=3)
+    sign = models.SmallIntegerField()
+    effective_date = models.DateField()
+    due_date = models.DateField(null=True)
+    recorded_at = models.DateTimeField()
     cap = _amount()
     used = _amount()
     has_reversal = models.BooleanField(default=False)

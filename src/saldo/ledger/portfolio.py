@@ -70,7 +70,8 @@ def _names(ctx: Context) -> pl.DataFrame:
         "id", "code", "customer__name", "customer__sort_name", "customer__search_text"
     )
     schema = {
-        "account_id": pl.Int64, "code": pl.String, "name": pl.String, "sort_name": pl.String, "search": pl.String,
+        "account_id": pl.Int64, "code": pl.String, "name": pl.String, "sort_name": pl.String,
+        "search": pl.String,
     }  # fmt: skip
     return pl.DataFrame(list(rows), schema=schema, orient="row")
 

@@ -28,36 +28,41 @@ _SETTLED = """coalesce(p.used = p.cap AND p.last_effective_date <= %(as_of)s
                         AND p.last_recorded_at <= %(known_at)s, false)"""
 
 
-def _balances(which: str) -> str:
-    """Items with their balance at (as_of, known_at), those that ``which`` (SQL) lets through.
-
-    Neither what was settled nor what nothing was ever set against needs its allocations read, so the work
-    grows with what was open on that day, not with the history.
-    """
-    return f"""
-SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.installment_no, i.amount,
-       i.currency, i.effective_date, coalesce(t.due_date, i.due_date) AS due_date, i.payment_method,
-       CASE WHEN {_SETTLED} THEN 0 ELSE i.amount - sign(i.amount) * coalesce(d.used, c.used, 0) END AS balance
-  FROM ledger_item i
-  JOIN ledger_item_open_projection p ON p.item_id = i.id
+# Used of a debit, and of a credit. Neither what was settled nor what nothing was ever set against needs its
+# allocations read, so the work grows with what was open on the day, not with the history.
+_USED = f"""
   LEFT JOIN LATERAL (
        SELECT sum(a.amount) AS used FROM ledger_allocation a
-        WHERE i.amount > 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
-          AND a.debit_item_id = i.id
+        WHERE p.sign > 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
+          AND a.debit_item_id = p.item_id
           AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) d ON true
   LEFT JOIN LATERAL (
        SELECT sum(coalesce(a.credit_amount, a.amount)) AS used FROM ledger_allocation a
-        WHERE i.amount < 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
-          AND a.credit_item_id = i.id
+        WHERE p.sign < 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
+          AND a.credit_item_id = p.item_id
           AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) c ON true
-  LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
- WHERE i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s AND {which}
 """
-
-
-# Every item, and those that may have a balance.
-ALL_BALANCES = _balances("true")
-BALANCES = _balances(f"NOT {_SETTLED}")
+# Every item with its balance at (as_of, known_at), settled ones too.
+ALL_BALANCES = f"""
+SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.installment_no, i.amount,
+       i.currency, i.effective_date, coalesce(t.due_date, i.due_date) AS due_date, i.payment_method,
+       CASE WHEN {_SETTLED} THEN 0 ELSE i.amount - p.sign * coalesce(d.used, c.used, 0) END AS balance
+  FROM ledger_item i
+  JOIN ledger_item_open_projection p ON p.item_id = i.id
+  {_USED}
+  LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
+ WHERE i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
+"""
+# The items that may have a balance at (as_of, known_at), from the projection alone.
+OPEN_BALANCES = f"""
+SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date,
+       p.cap * p.sign AS amount, coalesce(t.due_date, p.due_date) AS due_date,
+       p.sign * (p.cap - coalesce(d.used, c.used, 0)) AS balance
+  FROM ledger_item_open_projection p
+  {_USED}
+  LEFT JOIN ({_TERMS}) t ON t.item_id = p.item_id
+ WHERE p.effective_date <= %(as_of)s AND p.recorded_at <= %(known_at)s AND NOT {_SETTLED}
+"""
 
 OPEN_ITEMS_SCHEMA = {
     "item_id": pl.Int64,
@@ -112,7 +117,7 @@ def open_items(ctx: Context, company_ids: Sequence[int] | None = None) -> pl.Dat
     sql = f"""
     SELECT b.id, b.company_id, b.account_id, b.kind, b.currency, b.effective_date, b.due_date,
            (b.amount * 1000)::bigint, (b.balance * 1000)::bigint
-      FROM ({BALANCES}) b
+      FROM ({OPEN_BALANCES}) b
      WHERE b.balance <> 0 AND (%(companies)s::int[] IS NULL OR b.company_id = ANY(%(companies)s::int[]))
      ORDER BY b.account_id, b.id
     """
@@ -129,7 +134,7 @@ def totals(ctx: Context, by_account: bool = True, account_ids: Sequence[int] | N
     WITH b AS (
         SELECT account_id, company_id, kind, currency, amount, due_date, balance,
                %(as_of)s::date - due_date AS late_days
-          FROM ({BALANCES}) x
+          FROM ({OPEN_BALANCES}) x
          WHERE balance <> 0
            AND (%(companies)s::int[] IS NULL OR company_id = ANY(%(companies)s::int[]))
            AND (%(accounts)s::bigint[] IS NULL OR account_id = ANY(%(accounts)s::bigint[]))
@@ -264,7 +269,7 @@ def line_parts(ctx: Context, item_ids: Sequence[int]) -> pl.DataFrame:
     sql = f"""
     SELECT base.id, b.id, b.effective_date, (abs(b.balance) * 1000)::bigint
       FROM ledger_item base
-      JOIN ({BALANCES}) b ON b.invoice_id = base.invoice_id AND b.installment_no = base.installment_no
+      JOIN ({ALL_BALANCES}) b ON b.invoice_id = base.invoice_id AND b.installment_no = base.installment_no
        AND b.kind IN (base.kind, 'adjustment') AND sign(b.amount) = sign(base.amount)
      WHERE base.id = ANY(%(items)s) AND b.balance <> 0
     """
@@ -391,6 +396,10 @@ def projection_differences() -> list[tuple[int, str, str]]:
                                 max(effective_date) AS last_date, max(recorded_at) AS last_at
                            FROM ledger_allocation_side GROUP BY item_id) u ON u.item_id = i.id
              WHERE (p.last_effective_date, p.last_recorded_at) IS DISTINCT FROM (u.last_date, u.last_at)
+                OR (p.company_id, p.account_id, p.kind, p.currency, p.sign, p.effective_date, p.due_date,
+                    p.recorded_at)
+                   IS DISTINCT FROM (i.company_id, i.account_id, i.kind, i.currency, sign(i.amount),
+                                     i.effective_date, i.due_date, i.recorded_at)
                 OR p.item_id IS NULL OR p.used <> coalesce(u.used, 0) OR p.cap <> abs(i.amount)
                 OR p.has_reversal <> coalesce(u.reversal, false)
             """

@@ -26,7 +26,8 @@ UNAPPLIED_KIND = "payment"
 CASH_KINDS = ("payment", "provisional_payment")
 # Delays as the account page shows them: label, first and last day from the due date.
 DELAY_CLASSES: tuple[tuple[str, int, int], ...] = (
-    ("<=0", -10_000, 0), ("1-15", 1, 15), ("16-30", 16, 30), ("31-60", 31, 60), ("61-90", 61, 90), (">90", 91, 100_000),
+    ("<=0", -100_000, 0), ("1-15", 1, 15), ("16-30", 16, 30), ("31-60", 31, 60), ("61-90", 61, 90),
+    (">90", 91, 100_000),
 )  # fmt: skip
 
 # An item's terms in force, and what of it is allocated, on a day, with what was known at an instant.
@@ -58,7 +59,8 @@ SELECT i.id, i.account_id, i.kind, coalesce(inv.number, pay.number, '') AS numbe
 # What was set against the account's debits, and due dates that moved: one list, newest first.
 _HISTORY = """
 (SELECT a.effective_date, CASE WHEN a.amount < 0 THEN 'reversal' ELSE c.kind END AS kind, a.currency,
-        CASE WHEN c.kind = 'credit_note' THEN credit_note.number ELSE '' END AS number, sum(a.amount) AS amount, count(*) AS items,
+        CASE WHEN c.kind = 'credit_note' THEN credit_note.number ELSE '' END AS number,
+        sum(a.amount) AS amount, count(*) AS items,
         min(a.debit_number) AS first_number, max(a.late_days) AS late_days,
         NULL::date AS first_due_date, NULL::date AS due_date
    FROM (SELECT a.credit_item_id, a.effective_date, a.amount, d.currency, inv.number AS debit_number,
@@ -73,7 +75,8 @@ _HISTORY = """
   GROUP BY a.effective_date, 2, a.currency, 4
   ORDER BY a.effective_date DESC LIMIT %(limit)s)
 UNION ALL
-(SELECT t.effective_date, 'terms', i.currency, coalesce(inv.number, ''), NULL, 1, NULL, NULL, i.due_date, t.due_date
+(SELECT t.effective_date, 'terms', i.currency, coalesce(inv.number, ''), NULL, 1, NULL, NULL, i.due_date,
+        t.due_date
    FROM ledger_item i
    JOIN ledger_itemterms t ON t.item_id = i.id
    LEFT JOIN ledger_invoice inv ON inv.id = i.invoice_id
@@ -213,7 +216,10 @@ def _item(row: dict[str, Any], as_of: date) -> ItemRow:
 
 def open_items(ctx: Context, account_id: int) -> list[ItemRow]:
     """The items with a balance: debits by due date, then credits."""
-    sql = f"SELECT * FROM ({_ITEMS}) item WHERE balance <> 0 ORDER BY amount < 0, due_date, number, installment_no, id"
+    sql = (
+        f"SELECT * FROM ({_ITEMS}) item WHERE balance <> 0 "
+        "ORDER BY amount < 0, due_date, number, installment_no, id"
+    )
     return [_item(row, ctx.as_of) for row in _rows(sql, _clocks(ctx, account=account_id))]
 
 
@@ -230,7 +236,7 @@ def closed_items(ctx: Context, account_id: int, limit: int = 50, offset: int = 0
 
 
 def totals(items: Iterable[ItemRow]) -> list[Totals]:
-    """Open, credits, overdue and aging of ``items`` by currency; the largest open first. Never summed across."""
+    """Open, credits, overdue and aging of ``items`` by currency; the largest first, never summed."""
     found: dict[str, Totals] = {}
     for item in items:
         total = found.setdefault(item.currency, Totals(item.currency))

@@ -56,8 +56,12 @@ BEGIN
         RAISE EXCEPTION 'item % names a document that is not of its account', broken.id
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'item_of_document';
     END IF;
-    INSERT INTO ledger_item_open_projection (item_id, cap, used, has_reversal)
-        SELECT id, abs(amount), 0, false FROM new_rows;
+    INSERT INTO ledger_item_open_projection
+           (item_id, company_id, account_id, kind, currency, sign, effective_date, due_date, recorded_at,
+            cap, used, has_reversal)
+        SELECT id, company_id, account_id, kind, currency, sign(amount), effective_date, due_date, recorded_at,
+               abs(amount), 0, false
+          FROM new_rows;
     RETURN NULL;
 END $$;
 CREATE TRIGGER ledger_item_inserted AFTER INSERT ON ledger_item
