@@ -98,7 +98,7 @@ def test_on_a_phone_the_pane_is_a_page(page: Any, world: World) -> None:
 
 
 def work_off_the_queue() -> None:
-    """What a worker process does, until nothing waits; in a thread, because the browser has this one's loop."""
+    """What a worker does until nothing waits; in a thread, because the browser has this one's loop."""
     from procrastinate.contrib.django import app
 
     def work() -> None:

@@ -43,7 +43,8 @@ _VISIBLE_TODAY = """
        SELECT o.account_id FROM collection_outcome o
         WHERE o.state IN ('done', 'skipped') AND o.as_of <= %s AND (o.as_of = %s OR o.follow_up_date > %s)
           AND NOT EXISTS (SELECT 1 FROM collection_outcome later
-                           WHERE later.account_id = o.account_id AND later.state <> 'note' AND later.as_of <= %s
+                           WHERE later.account_id = o.account_id AND later.state <> 'note'
+                             AND later.as_of <= %s
                              AND (later.recorded_at, later.id) > (o.recorded_at, o.id)))
 """
 _COLUMNS = """
@@ -102,7 +103,7 @@ class WorklistSummary:
 
 @dataclass(frozen=True, slots=True)
 class PaymentSpan:
-    """The forecast of one item: it is paid between low and high with 80% probability (None: beyond a year)."""
+    """The forecast of one item: it is paid between low and high with probability 80% (None: after a year)."""
 
     p30: float
     expected_date: date | None
@@ -161,7 +162,7 @@ def worklist(
     offset: int = 0,
     limit: int = PAGE_ROWS,
 ) -> list[ActionRow]:
-    """A window of the actions still to do in ``run``. One row more than ``limit`` tells that there are more."""
+    """A window of the actions still to do in ``run``. One more than ``limit`` tells of others."""
     where, params = _conditions(ctx, run, wanted)
     order = SORTS.get(wanted.sort, SORTS["rank"])
     if wanted.sort == "rank":
@@ -174,7 +175,8 @@ def worklist_summary(ctx: Context, run: DayRun, wanted: WorklistFilter = Worklis
     """Counts, minutes and overdue of the actions still to do in ``run``."""
     where, params = _conditions(ctx, run, wanted)
     sql = (
-        "SELECT a.block, a.currency, count(*) AS actions, sum(a.minutes) AS minutes, sum(a.overdue) AS overdue"
+        "SELECT a.block, a.currency, count(*) AS actions, sum(a.minutes) AS minutes,"
+        " sum(a.overdue) AS overdue"
         f"{where} GROUP BY a.block, a.currency"
     )
     summary = WorklistSummary()

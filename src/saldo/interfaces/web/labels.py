@@ -173,11 +173,12 @@ MISSING = {
     "nothing_to_collect": gettext_lazy("there was nothing to collect"),
     "history_too_short": gettext_lazy("not enough history"),
     "closed_items": gettext_lazy(
-        "Not enough history: the file has no paid invoices. With 24 months of them, with the day of payment, the "
-        "forecasts are those of your customers instead of general experience."
+        "Not enough history: the file has no paid invoices. With 24 months of them, with the day of payment, "
+        "the forecasts are those of your customers instead of general experience."
     ),
     "history_months": gettext_lazy(
-        "Not enough history: the paid invoices cover less than 24 months. What there is gets used; more is better."
+        "Not enough history: the paid invoices cover less than 24 months. What there is gets used; more is "
+        "better."
     ),
 }
 TABLES: Mapping[str, Mapping[str, Any]] = {

@@ -18,8 +18,8 @@ from saldo.formats.tabular.mapping import (
 
 # What a reader looks for first; the rest follows in the profile's own order.
 LEADING = (
-    "customer_code", "customer_name", "number", "document_date", "due_date", "open", "amount", "kind", "currency",
-    "settled_date",
+    "customer_code", "customer_name", "number", "document_date", "due_date", "open", "amount", "kind",
+    "currency", "settled_date",
 )  # fmt: skip
 DATE_PATTERNS = (
     "DD/MM/YYYY",

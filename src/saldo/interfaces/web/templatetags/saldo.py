@@ -208,7 +208,7 @@ def times(share: float, width: int) -> str:
 def bar(share: float, width: int = 44, kind: str = "") -> SafeString:
     """A small horizontal bar. It repeats a number that stands beside it, so it is hidden from readers."""
     return format_html(
-        '<svg class="bar {}" viewBox="0 0 {} 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<svg class="bar {}" viewBox="0 0 {} 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="bar-fill" width="{}" height="6"></rect></svg>',
         kind, width, times(share, width),
     )  # fmt: skip
@@ -315,6 +315,6 @@ def aging_bar(buckets: tuple[int, ...]) -> SafeString:
         parts.append((f"b{number}", f"{start:.2f}", f"{width:.2f}"))
         start += width
     return format_html(
-        '<svg class="stack-bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">{}</svg>',
+        '<svg class="stack-bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="6"></rect>', parts),
     )

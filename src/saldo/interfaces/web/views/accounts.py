@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from saldo.collection.queries import hidden_today, outcomes_of
 from saldo.core.context import Context
+from saldo.interfaces import clock
 from saldo.interfaces.web.charts import shares
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.timeline import timeline
@@ -27,10 +28,12 @@ TIMELINE_ROWS = 40
 LEGAL_ZONE = ZoneInfo("Europe/Rome")
 
 
-@page(lambda desk: desk.company is not None)
+@page()
 @require_GET
 def accounts_page(request: HttpRequest) -> HttpResponse:
     desk: Desk = request.desk
+    if desk.company is None:
+        return render(request, "web/worklist_empty.html", {"first_day": clock.today()})
     asked = request.GET
     offset = parse_offset(asked.get("offset", ""))
     sort = asked.get("sort") if asked.get("sort") in SORTS else "overdue"
@@ -102,7 +105,8 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         items = closed_items(clocks.ctx, account_id, ROWS + 1, offset)
         shown: dict[str, Any] = {
             "account": header, "clocks": clocks, "tab": "closed", "closed": items[:ROWS],
-            "next": offset + ROWS if len(items) > ROWS else None, "previous": max(0, offset - ROWS) if offset else None,
+            "next": offset + ROWS if len(items) > ROWS else None,
+            "previous": max(0, offset - ROWS) if offset else None,
         }  # fmt: skip
         return render(request, "web/accounts/account.html", shown)
     items = open_items(clocks.ctx, account_id)
@@ -134,5 +138,8 @@ def statement_page(request: HttpRequest, account_id: int) -> HttpResponse:
     items = open_items(clocks.ctx, account_id)
     return render(
         request, "web/accounts/statement.html",
-        {"account": header, "clocks": clocks, "items": items, "totals": totals(items), "company": request.desk.company},
+        {
+            "account": header, "clocks": clocks, "items": items, "totals": totals(items),
+            "company": request.desk.company,
+        },
     )  # fmt: skip

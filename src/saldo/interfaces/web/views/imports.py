@@ -62,7 +62,7 @@ def imports_page(request: HttpRequest) -> HttpResponse:
 
 
 def _may_read(request: HttpRequest, row: BatchRow) -> bool:
-    """A batch of one company is for those who work there; one of several, for who sees them all or sent it."""
+    """A batch of one company is for those who work there; one of several, for who sent it or runs Saldo."""
     desk: Desk = request.desk
     if row.company_id is not None:
         return row.company_id in {company.id for company in desk.companies}
@@ -84,7 +84,7 @@ def _whole_text(toml: str) -> str:
 
 
 def _profile(request: HttpRequest) -> str | None:
-    """The profile asked for: the text as changed in the form, a shipped profile by name, or None = suggest."""
+    """The profile asked for: the text as changed in the form, a shipped one by name, or None."""
     form = request.POST
     if form.get("profile") and form.get("profile") != form.get("profile_was"):
         return form["profile"] if form["profile"] in profile_names() else None
@@ -107,7 +107,6 @@ def _day(text: str) -> date | None:
 @require_http_methods(["GET", "POST"])
 def preview_page(request: HttpRequest, token: str) -> HttpResponse:
     """What a file would become, with the choices that lead there. Nothing is written until "start"."""
-    desk: Desk = request.desk
     upload = uploads.find(request.session, token)
     if upload is None:
         messages.error(request, _("The file is no longer here: upload it again."))
@@ -194,8 +193,9 @@ def _start(request: HttpRequest, upload: uploads.Upload, data: bytes, inspection
     desk: Desk = request.desk
     with transaction.atomic():
         batch_id = receive(
-            desk.ctx, upload.name, data, inspection.kind, inspection.mapping_toml, inspection.mapping_name or "",
-            company_code=_company(request), as_at=_day(request.POST.get("as_at", "")),
+            desk.ctx, upload.name, data, inspection.kind, inspection.mapping_toml,
+            inspection.mapping_name or "", company_code=_company(request),
+            as_at=_day(request.POST.get("as_at", "")),
         )  # fmt: skip
         defer_import(batch_id, request.LANGUAGE_CODE)
     uploads.forget(request.session, upload)

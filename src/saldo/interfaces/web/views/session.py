@@ -33,7 +33,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     response = redirect(back if safe else settings.LOGIN_URL)
     if request.POST.get("language") in dict(settings.LANGUAGES):
         response.set_cookie(
-            UserLanguage.COOKIE, request.POST["language"], max_age=YEAR_SECONDS, httponly=True, samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
+            UserLanguage.COOKIE, request.POST["language"], max_age=YEAR_SECONDS, httponly=True,
+            samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
         )  # fmt: skip
     return response
