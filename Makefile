@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench e2e lock format clean
+.PHONY: install demo test check bench e2e screenshots lock format clean
 
 install: $(STAMP)
 
@@ -38,6 +38,9 @@ bench: install
 format: install
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
+
+screenshots: install
+	$(BIN)/python docs/make_screenshots.py
 
 # uv is needed only to renew the lock: pip install uv
 lock:

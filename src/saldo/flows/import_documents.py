@@ -162,12 +162,13 @@ def process(
 
 
 def _already_done(ctx: Context, batch_id: int, earlier: batches.BatchRow) -> ImportResult:
-    rows = int(earlier.counts.get("done", 0)) + int(earlier.counts.get("unchanged", 0))
-    counts = {"done": 0, "unchanged": rows, "closed": 0, "rejected": 0, "rows": rows, "same_as": earlier.id}
+    kept = ("done", "unchanged", "rejected", "ignored", "rows")
+    then = {name: int(earlier.counts.get(name, 0)) for name in kept}
+    unchanged = then["done"] + then["unchanged"]
+    counts = then | {"done": 0, "unchanged": unchanged, "closed": 0, "same_as": earlier.id}
     intake.finish_batch(ctx, batch_id, "done", counts)
-    return ImportResult(
-        0, rows, 0, batches.rejections_of(earlier.id, limit=100_000), "done", batch_id, "", counts
-    )
+    refused = batches.rejections_of(earlier.id, limit=then["rejected"])
+    return ImportResult(0, unchanged, 0, refused, "done", batch_id, "", counts)
 
 
 def _import_receivables(
@@ -182,7 +183,7 @@ def _import_receivables(
         profile = reading.mapping_of(batch.mapping + "\n")
         assert profile is not None, "a batch of receivables is kept with its mapping"
         told = reading.read_receivables(data, batch.document_name, profile, currency)
-    rows = told.frame.height + len({r.row for r in told.rejections})
+    rows = told.frame.height + len(told.rejections) + told.ignored
     told = reading.with_company(ctx, told, company)
     for step in (
         lambda t: reading.with_consistent_money(t, currency),
@@ -279,8 +280,18 @@ def _conflict_rejections(diff: ExportDiff) -> list[Rejection]:
             },
             row["row"],
         )
-        for row in diff.conflicts.iter_rows(named=True)
+        for row in diff.conflicts.unique("row", keep="first", maintain_order=True).iter_rows(named=True)
     ]
+
+
+def _counted(told: Told, diff: ExportDiff) -> tuple[int, int]:
+    """Rows that recorded something, rows that said nothing new. A row of several installments is one row, so
+    that the rows of the file are these two, the refused and the ignored ones."""
+    changes = (diff.new, diff.due, diff.amount, diff.toward_zero, diff.reopened)
+    changed = {row for change in changes for row in change["row"].unique().to_list()}
+    refused = set(diff.conflicts["row"].unique().to_list())
+    done = len(changed - refused)
+    return done, told.frame["row"].n_unique() - done - len(refused)
 
 
 def _finish(
@@ -294,12 +305,13 @@ def _finish(
     asks: bool,
     company_ids: Sequence[int],
 ) -> ImportResult:
-    done = told.frame.height - diff.unchanged - diff.conflicts.height
+    done, unchanged = _counted(told, diff)
     counts = {
         "done": done,
-        "unchanged": diff.unchanged,
+        "unchanged": unchanged,
         "closed": closed,
         "rejected": len(refused),
+        "ignored": told.ignored,
         "rows": rows,
         "new": diff.new.height,
         "amended": diff.due.height + diff.amount.height,
@@ -320,7 +332,7 @@ def _finish(
         for company_id in company_ids:
             record_event(ctx.within(company_id), "import.done", "batch", batch.id, counts)
     return ImportResult(
-        done, diff.unchanged, closed, refused, status, batch.id, message, counts, list(told.notices)
+        done, unchanged, closed, refused, status, batch.id, message, counts, list(told.notices)
     )
 
 
@@ -366,7 +378,8 @@ def _import_customers(
             "unchanged": unchanged,
             "closed": 0,
             "rejected": len(told.rejections),
-            "rows": filled.height + len(told.rejections),
+            "ignored": raw.ignored,
+            "rows": filled.height + len(told.rejections) + raw.ignored,
         }
         intake.keep_rejections(ctx, batch.id, told.rejections)
         intake.finish_batch(ctx, batch.id, "done", counts)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from saldo.analytics.ranking import DATED, WAIT, rank
+from saldo.analytics.ranking import DATED, VALUE, WAIT, rank
 from saldo.core.priors import PriorityPrior, default_priors
 from saldo.flows.facts import Facts
 
@@ -21,11 +21,30 @@ def plan_actions(facts: Facts, forecasts: pl.DataFrame, currency: str) -> pl.Dat
     ranked = rank(forecasts, facts.as_of, prior, facts.dated, currency)
     reviews = _reviews(ranked, facts, prior)
     if reviews.height:
-        ranked = rank(forecasts, facts.as_of, prior, pl.concat([facts.dated, reviews]), currency)
+        reviewed = rank(forecasts, facts.as_of, prior, pl.concat([facts.dated, reviews]), currency)
+        ranked = _with_reviews(ranked, reviewed, reviews["account_id"])
     opened = forecasts.group_by("account_id", "currency").agg(
         pl.col("balance_mills").sum().alias("open_mills")
     )
     return ranked.join(opened, on=["account_id", "currency"], how="left", maintain_order="left")
+
+
+def _with_reviews(ranked: pl.DataFrame, reviewed: pl.DataFrame, accounts: pl.Series) -> pl.DataFrame:
+    """The reviews after what is worth a minute, before what waits: they must not push it down."""
+    due = pl.col("account_id").is_in(accounts.implode())
+    parts = [
+        ranked.filter(~due & (pl.col("block") != WAIT)),
+        reviewed.filter(due).with_columns(pl.lit(VALUE).alias("block")),
+        ranked.filter(~due & (pl.col("block") == WAIT)),
+    ]
+    return (
+        pl.concat(parts)
+        .sort("currency", maintain_order=True)
+        .with_columns(
+            pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("currency").alias("rank"),
+            pl.col("minutes").cum_sum().over("currency").alias("cumulative_minutes"),
+        )
+    )
 
 
 def _reviews(ranked: pl.DataFrame, facts: Facts, prior: PriorityPrior) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from saldo.core.money import CURRENCY_EXPONENTS, decimal_text
 from saldo.core.terms import PaymentTerms, due_dates, parse_terms
 from saldo.formats.detect import named_if_inner, read_bytes
 from saldo.formats.receivables import frame_of
-from saldo.formats.tabular import Mapping, load_profile, open_table, parse_profile, to_receivables
+from saldo.formats.tabular import Mapping, convert, load_profile, open_table, parse_profile
 from saldo.identity.operations import ensure_company
 from saldo.identity.queries import CompanyRow, companies, company_by_code
 
@@ -34,7 +34,10 @@ DOCUMENT_KINDS = frozenset({"invoice", "credit_note", "debit_note", "payment"})
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a document tells, and what its source declares about it."""
+    """What a document tells, and what its source declares about it.
+
+    ignored: number of rows that are no lines of receivables (blank, totals, zero, types the profile ignores).
+    """
 
     frame: pl.DataFrame
     rejections: list[Rejection]
@@ -46,6 +49,7 @@ class Told:
     amends: bool = True
     notices: list[Rejection] = field(default_factory=list)
     sellers: dict[str, str] = field(default_factory=dict)
+    ignored: int = 0
 
     def main_currency(self) -> str:
         """The currency of most rows, for a company that is not known yet."""
@@ -66,10 +70,11 @@ def mapping_of(text_or_name: str | None) -> Mapping | None:
 def read_receivables(data: bytes, name: str, mapping: Mapping, default_currency: str | None) -> Told:
     """A table of receivables by its mapping profile."""
     raw = open_table(data, name, mapping)
-    frame, rejections = to_receivables(raw, mapping, default_currency)
+    converted = convert(raw, mapping, default_currency)
     return Told(
-        frame=frame,
-        rejections=[*raw.rejections, *rejections],
+        frame=converted.frame,
+        rejections=[*raw.rejections, *converted.rejections],
+        ignored=raw.ignored + converted.ignored.height,
         source=mapping.source or mapping.name,
         posts_cash=mapping.export.posts_cash,
         complete=mapping.export.complete,
@@ -250,9 +255,11 @@ def with_keys(told: Told) -> Told:
         installment_no=pl.col("installment_no").cast(pl.UInt16),
     )
     frame, blank = refuse(frame, pl.col("number_norm") == "", "row_number_missing")
-    second = pl.col("row") != pl.col("row").min().over(KEY)
-    kept, refused = refuse(frame, second, "row_duplicate", lambda row: {"number": row["number"]})
-    return told.refusing([*blank, *refused], kept)
+    second = frame.filter(pl.col("row") != pl.col("row").min().over(KEY))["row"].unique()
+    # One refusal a row, also where its terms made several installments of it.
+    repeats = frame.filter(pl.col("row").is_in(second.implode())).unique("row", maintain_order=True)
+    _, refused = refuse(repeats, pl.lit(True), "row_duplicate", lambda row: {"number": row["number"]})
+    return told.refusing([*blank, *refused], frame.filter(~pl.col("row").is_in(second.implode())))
 
 
 def company_asked(code: str | None) -> CompanyRow | None:
