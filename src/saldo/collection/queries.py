@@ -24,7 +24,9 @@ from saldo.risk.models import PaymentForecast
 
 MAY_COLLECT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
 DONE, SKIPPED, UNDONE, NOTE = "done", "skipped", "undone", "note"
-PAGE_ROWS = 60
+PAGE_ROWS = 40
+# The menu's number stops here: beyond it nobody counts, and counting costs.
+COUNTED_ROWS = 1000
 SORTS = {
     "rank": "a.rank, a.id",
     "name": "c.sort_name, a.rank",
@@ -36,8 +38,7 @@ SORTS = {
 
 _VISIBLE_TODAY = """
   FROM collection_action a
-  JOIN parties_customeraccount acc ON acc.id = a.account_id
-  JOIN parties_customer c ON c.id = acc.customer_id
+{names}
  WHERE a.day_run_id = %s AND a.account_id IN ({scope})
    AND a.account_id NOT IN (
        SELECT o.account_id FROM collection_outcome o
@@ -46,6 +47,10 @@ _VISIBLE_TODAY = """
                            WHERE later.account_id = o.account_id AND later.state <> 'note'
                              AND later.as_of <= %s
                              AND (later.recorded_at, later.id) > (o.recorded_at, o.id)))
+"""
+_NAMES = """
+  JOIN parties_customeraccount acc ON acc.id = a.account_id
+  JOIN parties_customer c ON c.id = acc.customer_id
 """
 _COLUMNS = """
 SELECT a.id, a.account_id, acc.code, c.name, a.rank, a.block, a.kind, a.minutes, a.currency, a.value,
@@ -122,9 +127,11 @@ class OutcomeRow:
     recorded_at: datetime
 
 
-def _conditions(ctx: Context, run: DayRun, wanted: WorklistFilter) -> tuple[str, list[Any]]:
+def _conditions(
+    ctx: Context, run: DayRun, wanted: WorklistFilter, with_names: bool = True
+) -> tuple[str, list[Any]]:
     scope, scope_params = visible_accounts_sql(ctx)
-    sql = _VISIBLE_TODAY.format(scope=scope)
+    sql = _VISIBLE_TODAY.format(scope=scope, names=_NAMES if with_names or wanted.text else "")
     params: list[Any] = [run.id, *scope_params, *[run.as_of] * 4]
     if text := search_text(wanted.text):
         sql += "   AND (c.search_text LIKE %s OR c.search_text LIKE %s OR upper(acc.code) = %s)\n"
@@ -165,15 +172,13 @@ def worklist(
     """A window of the actions still to do in ``run``. One more than ``limit`` tells of others."""
     where, params = _conditions(ctx, run, wanted)
     order = SORTS.get(wanted.sort, SORTS["rank"])
-    if wanted.sort == "rank":
-        order = f"a.block <> 'dated', {order}"
     sql = f"{_COLUMNS}{where} ORDER BY {order} LIMIT %s OFFSET %s"
     return [_action(row) for row in _fetch(sql, [*params, limit + 1, offset])]
 
 
 def worklist_summary(ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter()) -> WorklistSummary:
     """Counts, minutes and overdue of the actions still to do in ``run``."""
-    where, params = _conditions(ctx, run, wanted)
+    where, params = _conditions(ctx, run, wanted, with_names=False)
     sql = (
         "SELECT a.block, a.currency, count(*) AS actions, sum(a.minutes) AS minutes,"
         " sum(a.overdue) AS overdue"
@@ -186,6 +191,13 @@ def worklist_summary(ctx: Context, run: DayRun, wanted: WorklistFilter = Worklis
         summary.blocks[row["block"]] = summary.blocks.get(row["block"], 0) + row["actions"]
         summary.overdue[row["currency"]] = summary.overdue.get(row["currency"], Decimal(0)) + row["overdue"]
     return summary
+
+
+def worklist_count(ctx: Context, run: DayRun) -> int:
+    """How many actions are still to do in ``run``, up to COUNTED_ROWS."""
+    where, params = _conditions(ctx, run, WorklistFilter(), with_names=False)
+    sql = f"SELECT count(*) AS n FROM (SELECT 1 {where} LIMIT %s) counted"
+    return int(_fetch(sql, [*params, COUNTED_ROWS])[0]["n"])
 
 
 def action(ctx: Context, action_id: int) -> ActionRow | None:

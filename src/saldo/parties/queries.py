@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,24 +76,40 @@ class Found:
     exact: bool
 
 
-def _whole_company(actor: str, company: str) -> Exists:
-    """Whether the actor reads every account of the company in the column named ``company``."""
-    grants = Grant.objects.filter(
-        user__username=actor, user__is_active=True, role__in=READS_ALL_ACCOUNTS
-    ).filter(Q(company_id=None) | Q(company_id=OuterRef(company)))
-    return Exists(grants)
+def _whole_company(actor: str, company: str) -> Q:
+    """Whether the actor reads every account of the company in the column ``company``.
+
+    No part of it depends on the row, so PostgreSQL works it out once and not for every account.
+    """
+    grants = Grant.objects.filter(user__username=actor, user__is_active=True, role__in=READS_ALL_ACCOUNTS)
+    return Q(Exists(grants.filter(company_id=None))) | Q(
+        **{f"{company}__in": grants.exclude(company_id=None).values("company_id")}
+    )
 
 
-def _superuser(actor: str) -> Exists:
-    return Exists(User.objects.filter(username=actor, is_active=True, is_superuser=True))
+def _superuser(actor: str) -> Q:
+    return Q(Exists(User.objects.filter(username=actor, is_active=True, is_superuser=True)))
 
 
-def _in_force(ctx: Context) -> Q:
-    """Access that holds on the day of asking: who looks at an earlier day gets no earlier rights by it."""
-    today: date = ctx.clock().astimezone(LEGAL_ZONE).date()
-    return Q(user__username=ctx.actor, user__is_active=True, from_date__lte=today) & (
+def _today(ctx: Context) -> date:
+    """The day whose rights count: that of asking. Who looks at an earlier day gets no earlier rights."""
+    return ctx.clock().astimezone(LEGAL_ZONE).date()
+
+
+def _in_force(actor: str, today: date) -> Q:
+    return Q(user__username=actor, user__is_active=True, from_date__lte=today) & (
         Q(to_date=None) | Q(to_date__gte=today)
     )
+
+
+def _visible(actor: str, company_id: int | None, today: date) -> QuerySet[CustomerAccount]:
+    accounts = CustomerAccount.objects.all()
+    if company_id is not None:
+        accounts = accounts.filter(company_id=company_id)
+    if actor.startswith(SYSTEM):
+        return accounts
+    access = AccountAccess.objects.filter(_in_force(actor, today)).values("account_id")
+    return accounts.filter(_superuser(actor) | _whole_company(actor, "company_id") | Q(id__in=access))
 
 
 def visible_accounts(ctx: Context) -> QuerySet[CustomerAccount]:
@@ -101,18 +118,18 @@ def visible_accounts(ctx: Context) -> QuerySet[CustomerAccount]:
     A grant that reads all shows the whole company; anyone else (sales) sees the accounts of an
     AccountAccess in force. Scheduled work ("system:...") sees everything.
     """
-    accounts = CustomerAccount.objects.all()
-    if ctx.company_id is not None:
-        accounts = accounts.filter(company_id=ctx.company_id)
-    if ctx.actor.startswith(SYSTEM):
-        return accounts
-    access = AccountAccess.objects.filter(_in_force(ctx), account_id=OuterRef("id"))
-    return accounts.filter(_superuser(ctx.actor) | _whole_company(ctx.actor, "company_id") | Exists(access))
+    return _visible(ctx.actor, ctx.company_id, _today(ctx))
+
+
+@lru_cache(maxsize=512)
+def _visible_sql(actor: str, company_id: int | None, today: date) -> tuple[str, tuple[Any, ...]]:
+    """The text alone is kept, never what it finds: a right that is withdrawn is gone at once."""
+    return _visible(actor, company_id, today).values("id").query.sql_with_params()
 
 
 def visible_accounts_sql(ctx: Context) -> tuple[str, tuple[Any, ...]]:
     """``visible_accounts`` as a subquery of account ids, for queries written in SQL: (sql, params)."""
-    return visible_accounts(ctx).values("id").query.sql_with_params()
+    return _visible_sql(ctx.actor, ctx.company_id, _today(ctx))
 
 
 def seats(ctx: Context) -> list[Seat]:
@@ -124,7 +141,9 @@ def seats(ctx: Context) -> list[Seat]:
     )
     companies = Company.objects.order_by("code").annotate(held_roles=ArraySubquery(held))
     if not ctx.actor.startswith(SYSTEM):
-        access = AccountAccess.objects.filter(_in_force(ctx), account__company_id=OuterRef("id"))
+        access = AccountAccess.objects.filter(
+            _in_force(ctx.actor, _today(ctx)), account__company_id=OuterRef("id")
+        )
         companies = companies.filter(_superuser(ctx.actor) | _whole_company(ctx.actor, "id") | Exists(access))
     return [
         Seat(CompanyRow(c.id, c.code, c.name, c.currency, c.vat_number), frozenset(c.held_roles))

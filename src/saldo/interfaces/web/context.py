@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from saldo.collection.queries import worklist_summary
+from saldo.collection.queries import COUNTED_ROWS, worklist_count
 from saldo.intake.queries import batches
 from saldo.interfaces import clock
 
@@ -21,17 +21,22 @@ def _data_until(desk: Any) -> Any:
     return None
 
 
+def nav_count(actions: int) -> str:
+    """The number beside the worklist in the menu: nothing for none, 999+ for many."""
+    return f"{COUNTED_ROWS - 1}+" if actions >= COUNTED_ROWS else str(actions or "")
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Nothing for fragments and for pages before the login."""
     desk = getattr(request, "desk", None)
     if desk is None or getattr(request, "htmx", False):
         return {"desk": desk}
-    summary = getattr(request, "worklist_summary", None)
-    if summary is None and desk.run is not None:
-        summary = worklist_summary(desk.ctx, desk.run)
+    waiting = getattr(request, "worklist_actions", None)
+    if waiting is None:
+        waiting = worklist_count(desk.ctx, desk.run) if desk.run is not None else 0
     return {
         "desk": desk,
         "today": clock.today(),
-        "nav_actions": summary.actions if summary else 0,
+        "nav_actions": nav_count(waiting),
         "data_until": _data_until(desk) if desk.company else None,
     }

@@ -31,13 +31,14 @@ from saldo.collection.queries import (
     outcomes_of,
     payment_spans,
     worklist,
+    worklist_count,
     worklist_summary,
 )
 from saldo.core.errors import SaldoError
 from saldo.interfaces import clock
+from saldo.interfaces.web.context import nav_count
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.draft import statement_draft
-from saldo.interfaces.web.templatetags.saldo import whole
 from saldo.interfaces.web.timeline import timeline
 from saldo.ledger.statement import open_items, totals
 from saldo.parties.queries import account_header, contacts_of
@@ -109,7 +110,7 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
         return render(request, "web/worklist/_rows.html", shown)
     summary = worklist_summary(desk.ctx, desk.run, wanted)
     if wanted.is_empty:
-        request.worklist_summary = summary
+        request.worklist_actions = summary.actions
     shown |= {"summary": summary, "is_stale": desk.run.as_of < clock.today()}
     templates = {"list": "web/worklist/_list.html", "summary": "web/worklist/_summary.html"}
     part = templates.get(request.htmx.target or "") if request.htmx else None
@@ -188,9 +189,9 @@ def record(request: HttpRequest, account_id: int) -> HttpResponse:
     if not request.htmx:
         messages.success(request, _notice(notice))
         return redirect(_next(request))
-    left = worklist_summary(desk.ctx, desk.run).actions if desk.run else 0
+    left = worklist_count(desk.ctx, desk.run) if desk.run else 0
     response = render(request, "web/worklist/_notice.html", notice)
-    told = {"account": account_id, "state": state, "left": whole(left)}
+    told = {"account": account_id, "state": state, "left": nav_count(left)}
     response["HX-Trigger"] = json.dumps({"saldo:outcome": told})
     return response
 
