@@ -232,6 +232,8 @@ def timeline_text(kind: str, params: Mapping[str, Any], money: Any, day: Any) ->
         return _("Allocation of %(amount)s on %(target)s taken back") % values
     if kind in ("payment", "provisional_payment"):
         if params["late_days"] is not None and params["late_days"] > 0:
+            if params["items"] > 1:
+                return _("Paid %(amount)s on %(target)s, up to %(days)d days late") % values
             return _("Paid %(amount)s on %(target)s, %(days)d days late") % values
         return _("Paid %(amount)s on %(target)s, on time") % values
     if kind == "credit_note":
