@@ -340,7 +340,7 @@ def test_a_folder_that_cannot_be_used(person: Person, tmp_path: Path) -> None:
 
 def test_the_command_line(person: Person, home: Path) -> None:
     body = (
-        "from click.testing import CliRunner\nfrom saldo.interfaces.commands.db import db\nanswers = []\n"
+        "from click.testing import CliRunner\nfrom saldo.config.postgres.command import db\nanswers = []\n"
         "for command in ('start', 'status --json', 'stop', 'status --json', 'status'):\n"
         "    answer = CliRunner().invoke(db, command.split())\n"
         "    answers.append([answer.exit_code, answer.output])\n"
@@ -352,7 +352,7 @@ def test_the_command_line(person: Person, home: Path) -> None:
     assert json.loads(up[1])["size_bytes"] > 10_000_000
     assert (down[0], json.loads(down[1])["running"]) == (3, False)
     assert (text[0], "not running" in text[1]) == (3, True)
-    foreign = "from saldo.interfaces.commands.db import db\ndb(['stop'], standalone_mode=False)"
+    foreign = "from saldo.config.postgres.command import db\ndb(['stop'], standalone_mode=False)"
     url = "postgresql://someone:secret@db.example.com/saldo"
     refused = person.does(foreign, home, SALDO_HOME=str(home), DATABASE_URL=url)
     assert refused["error"] == "database_not_embedded"
