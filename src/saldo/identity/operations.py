@@ -64,7 +64,7 @@ def add_user(
     if User.objects.filter(username__iexact=username).exists():
         raise SaldoError("user_exists", username=username)
     user = User.objects.create_user(username, password=password, **profile)
-    user.is_staff = user.is_superuser = role == Grant.Role.ADMINISTRATOR
+    user.is_staff = user.is_superuser = role == Grant.Role.ADMINISTRATOR and company_id is None
     user.save(update_fields=["is_staff", "is_superuser"])
     Grant.objects.create(user=user, company_id=company_id, role=role)
     record_event(

@@ -7,7 +7,8 @@ own rows. Text is copied as CSV; NULL is the unquoted empty field, an empty stri
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,13 @@ Schema = Mapping[str, pl.DataType | type[pl.DataType]]
 CHUNK_ROWS = 100_000
 
 
+@contextmanager
+def _driver_cursor() -> Iterator[Any]:
+    """psycopg's own cursor: Django's wrapper for debugging does not pass parameters to COPY."""
+    with connection.cursor() as wrapped:
+        yield wrapped.cursor
+
+
 def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema) -> pl.DataFrame:
     """The rows of a SELECT as a frame with ``schema``'s columns, in that order and of those types.
 
@@ -25,7 +33,7 @@ def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema
     """
     # psycopg binds the parameters on the client: COPY takes none on the server.
     statement = f"COPY ({sql}) TO STDOUT (FORMAT csv)"
-    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+    with _driver_cursor() as cursor, cursor.copy(statement, params) as copy:
         data = b"".join(bytes(block) for block in copy)
     if not data:
         return pl.DataFrame(schema=schema)
@@ -54,7 +62,7 @@ def copy_in(table: str, frame: pl.DataFrame) -> int:
     ready = frame.with_columns(decimal_of_mills(name) for name in frame.columns if name.endswith("_mills"))
     for start in range(0, ready.height, CHUNK_ROWS):
         block = ready.slice(start, CHUNK_ROWS).write_csv(None, include_header=False, quote_style="necessary")
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with _driver_cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(block.encode())
     return frame.height
 
