@@ -54,10 +54,10 @@ def _general(decimal: str, thousands: str) -> str:
     """The regular expression of every accepted amount; named groups become columns."""
     other = "." if decimal == "," else ","
     marks = dict.fromkeys([thousands or other, " ", "'"])
-    groups = "|".join(rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+" for mark in marks)
+    groups = "|".join(rf"[0-9]{{1,3}}(?:{re.escape(mark)}[0-9]{{3}})+" for mark in marks)
     return (
         rf"^(?P<open>\()? ?(?P<mark_a>{_SYMBOL})? ?(?P<sign_a>[-+])? ?(?P<mark_b>{_SYMBOL})? ?"
-        rf"(?P<whole>{groups}|\d+)?(?:{re.escape(decimal)}(?P<fraction>\d*))?"
+        rf"(?P<whole>{groups}|[0-9]+)?(?:{re.escape(decimal)}(?P<fraction>[0-9]*))?"
         rf" ?(?P<mark_c>{_SYMBOL})? ?(?P<sign_b>[-+])?"
         rf" ?(?P<suffix>(?:CR|DR|Cr|Dr|cr|dr|[HSDA])\.?)? ?(?P<close>\))?"
         rf" ?(?P<mark_d>{_SYMBOL})?$"
@@ -66,8 +66,8 @@ def _general(decimal: str, thousands: str) -> str:
 
 def _simple(decimal: str, thousands: str) -> str:
     """The usual amounts, which need no second look: digits, declared groups, a leading minus."""
-    groups = rf"|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}}){{1,4}}" if thousands else ""
-    return rf"^(-?)(\d{{1,15}}{groups})(?:{re.escape(decimal)}(\d{{1,3}}))?$"
+    groups = rf"|[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}}){{1,4}}" if thousands else ""
+    return rf"^(-?)([0-9]{{1,15}}{groups})(?:{re.escape(decimal)}([0-9]{{1,3}}))?$"
 
 
 def read_amounts(texts: pl.Series, typed: pl.Series | None, decimal: str, thousands: str) -> Amounts:

@@ -32,6 +32,7 @@ MONEY_COLUMNS = ("amount", "open", "paid", "debit", "credit", "split_vat", "with
 DATE_COLUMNS = ("document_date", "due_date", "settled_date", "source_at")
 TEXT_COLUMNS = ("terms_text", "payment_method", "order_ref", "source_key")
 MAX_INSTALLMENT = 65_535
+MAX_IDENTIFIER_CHARS = 60
 IGNORED_SCHEMA = {"row": pl.UInt32, "reason": pl.String}
 
 
@@ -137,15 +138,25 @@ class _Part:
         if "customer_code" not in chunk.columns:
             nobody = nobody & out["customer_name"].is_null()
         identity = ("customer_code", "customer_vat", "customer_tax_code", "customer_name")
-        self.checks.add(nobody, "missing_customer", next(name for name in identity if name in chunk.columns))
+        self.checks.add(
+            nobody,
+            "missing_customer",
+            next((name for name in identity if name in chunk.columns), identity[0]),
+        )
 
     def _document(self) -> None:
         chunk, out, checks = self.chunk, self.out, self.checks
         out["number"] = chunk.cells("number")
         checks.add(out["number"].is_null(), "missing_number", "number")
+        for canonical in ("number", "customer_code"):
+            # The ledger would have to cut it, and what is cut alike would become one document or customer.
+            too_long = chunk.cells(canonical).str.len_chars() > MAX_IDENTIFIER_CHARS
+            checks.add(too_long, "identifier_too_long", canonical)
         for canonical in DATE_COLUMNS:
             if canonical not in chunk.columns:
                 out[canonical] = chunk.nothing(pl.Date)
+                if canonical == "document_date":  # a proposal may lack it; a profile cannot
+                    checks.add(~chunk.false(), "missing_date", canonical)
                 continue
             cells = chunk.cells(canonical)
             dates, problems = read_dates(cells, chunk.marks(canonical), self.mapping.format.dates)
@@ -319,6 +330,7 @@ class _Part:
             "thousands": form.thousands,
             "dates": ", ".join(form.dates),
             "kind": self.kind[index],
+            "limit": MAX_IDENTIFIER_CHARS,
         }
         return Rejection(code, f"row {row}", self.out["excerpt"][index] or "", params, row)
 

@@ -108,7 +108,8 @@ def _decodes(data: bytes) -> bool:
 
 
 def _transcoded(view: memoryview, encoding: str) -> tuple[bytes, bool]:
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    # Without a mark "utf-16" has no byte order, and its decoder raises; Windows writes the little end first.
+    decoder = codecs.getincrementaldecoder("utf-16-le" if encoding == "utf-16" else encoding)("replace")
     out = io.BytesIO()
     damaged = False
     for start in range(0, len(view), BLOCK_BYTES):
@@ -212,7 +213,11 @@ def cells_of(record: str, delimiter: str) -> list[str]:
     """The cells of one record."""
     # A field of several MB would raise; such records are refused before, the header may still be long.
     csv.field_size_limit(max(csv.field_size_limit(), len(record) + 1))
-    return next(csv.reader([record.replace("\x00", "")], delimiter=delimiter), [])
+    text = record.replace("\x00", "")
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:  # a lone carriage return outside quotes
+        return next(csv.reader([text.replace("\r", " ")], delimiter=delimiter), [])
 
 
 def regular_records(data: bytes, delimiter: str, width: int) -> Iterator[tuple[int, str, list[str] | None]]:
@@ -225,6 +230,8 @@ def regular_records(data: bytes, delimiter: str, width: int) -> Iterator[tuple[i
     cell = rf'(?:"(?:[^"]|"")*"|[^"{cut}]*)'
     regular = re.compile(rf"{cell}(?:{cut}{cell})*")
     lines = data.decode("utf-8", "replace").split("\n")
+    if not lines[-1]:  # the end of the last line is no line
+        lines.pop()
     index = 0
     while index < len(lines):
         line = lines[index]

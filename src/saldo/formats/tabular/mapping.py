@@ -39,6 +39,8 @@ CONSTANTS = (
     "company_code", "currency", "customer_country", "country", "language", "payment_method", "terms_text",
 )  # fmt: skip
 
+MAX_PROFILE_CHARS = 1 << 20
+
 _CHOICES: dict[str, tuple[str, ...]] = {
     "kind": ("receivables", "customers"),
     "format.decimal": (".", ","),
@@ -147,13 +149,15 @@ def load_profile(name_or_path: str | Path) -> Mapping:
     if str(name_or_path) in profile_names():
         text = files("saldo.formats.profiles").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
         return parse_profile(text, str(name_or_path))
-    if not path.is_file():
-        raise SaldoError(
-            "mapping_unknown_profile", profile=str(name_or_path), known=", ".join(profile_names())
-        )
     try:
+        if not path.is_file():
+            raise SaldoError(
+                "mapping_unknown_profile", profile=str(name_or_path), known=", ".join(profile_names())
+            )
+        if path.stat().st_size > 4 * MAX_PROFILE_CHARS:
+            raise SaldoError("mapping_too_large", profile=str(path), limit=f"{MAX_PROFILE_CHARS >> 20} MB")
         return parse_profile(path.read_text(encoding="utf-8-sig"), path.stem)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a NUL in the path
         raise SaldoError("mapping_not_toml", profile=str(path), problem=str(error)) from error
 
 
@@ -166,9 +170,11 @@ def profile_names() -> tuple[str, ...]:
 
 def parse_profile(text: str, name: str) -> Mapping:
     """A profile from its TOML text; SaldoError mapping_* says which key is wrong and what it may be."""
+    if len(text) > MAX_PROFILE_CHARS:
+        raise SaldoError("mapping_too_large", profile=name, limit=f"{MAX_PROFILE_CHARS >> 20} MB")
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # endless digits and nesting raise none of the parser's own
         raise SaldoError("mapping_not_toml", profile=name, problem=str(error)) from error
     return _Checked(tree, name).mapping()
 
@@ -227,13 +233,15 @@ class _Checked:
         )
 
     def text(self, key: str, value: object) -> str:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "\x00" in value:  # the database keeps no NUL
             raise self.bad(key, value, '"…"')
         return value
 
     def texts(self, key: str, value: object) -> tuple[str, ...]:
         items = [value] if isinstance(value, str) else value
-        if not isinstance(items, list) or not all(isinstance(item, str) and item for item in items):
+        if not isinstance(items, list) or not all(
+            isinstance(item, str) and item and "\x00" not in item for item in items
+        ):
             raise self.bad(key, value, '["…", "…"]')
         return tuple(items)
 

@@ -314,6 +314,8 @@ class _Irregular:
             islice(csv_text.regular_records(self.text.data[: 1 << 20], self.delimiter, 0), MAX_PREAMBLE_ROWS)
         )
         heads = [cells or [] for _, _, cells in head_lines]
+        if not any(heads):  # text, but nothing that a delimiter cuts: JSON, prose
+            raise SaldoError("not_a_table", name=self.name)
         if any(len(cells) > MAX_COLUMNS + MAX_SPARE_CELLS for cells in heads[:1]):
             raise SaldoError("too_many_columns", columns=len(heads[0]), limit=MAX_COLUMNS)
         lines = [line for line, _, _ in head_lines]
