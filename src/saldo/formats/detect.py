@@ -216,12 +216,14 @@ def _from_zip(
         inner_path = f"{path}/{member.filename}"
         if _COMPANION_NAMES.search(inner_path):
             continue
+        # Paid before it is opened: thousands of refused members would cost as much as read ones. No more
+        # than the stated size ever comes out.
+        budget.take(min(member.file_size, MAX_MEMBER_BYTES + 1))
         try:
             content = _member_bytes(archive, member, inner_path)
         except Refusal as refusal:
             rejections.append((inner_path, refusal.rejection))
             continue
-        budget.take(len(content))
         yield inner_path, content
 
 
