@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import polars as pl
 
 from saldo.core.context import Context
@@ -18,6 +20,7 @@ ACCOUNTS_SCHEMA = {
     "tax_code": pl.String,
     "name": pl.String,
 }
+CODE_CHARS = 60
 # One party as an export tells it; nulls are empty text.
 PARTY_COLUMNS = (
     "company_id",
@@ -49,7 +52,7 @@ def ensure_accounts(ctx: Context, told: pl.DataFrame) -> pl.DataFrame:
     """
     companies = told["company_id"].unique().to_list()
     known = known_accounts(companies)
-    parties = _with_normal_vat(told)
+    parties = _with_own_code(_with_normal_vat(told))
     found = _found(parties, known)
     missing = found.filter(pl.col("account_id").is_null()).drop("account_id")
     if missing.height:
@@ -67,10 +70,31 @@ def _with_normal_vat(told: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _with_own_code(parties: pl.DataFrame) -> pl.DataFrame:
+    """The code that the party's account has or would be given. One too long to keep ends in a digest of the
+    whole: names that begin alike ("Consorzio ... sede di Roma", "... di Milano") are not one customer."""
+    whole = (
+        pl.when(pl.col("customer_code") != "")
+        .then("customer_code")
+        .when(pl.col("vat") != "")
+        .then("vat")
+        .when(pl.col("customer_tax_code") != "")
+        .then("customer_tax_code")
+        .otherwise("customer_name")
+    )
+    coded = parties.with_columns(own_code=whole)
+    long = coded.filter(pl.col("own_code").str.len_chars() > CODE_CHARS)["own_code"].unique().to_list()
+    if not long:
+        return coded
+    short = [f"{code[: CODE_CHARS - 9]}~{sha256(code.encode()).hexdigest()[:8]}" for code in long]
+    return coded.with_columns(pl.col("own_code").replace(long, short))
+
+
 def _found(parties: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     by_code = known.select(
         "company_id", pl.col("code").alias("customer_code"), pl.col("account_id").alias("by_code")
     )
+    by_own = by_code.rename({"customer_code": "own_code", "by_code": "by_own"})
     by_vat = _first(known.filter(pl.col("vat_number") != ""), "vat_number", "vat", "by_vat")
     by_tax = _first(known.filter(pl.col("tax_code") != ""), "tax_code", "customer_tax_code", "by_tax")
     by_name = _first(known, "name", "customer_name", "by_name")
@@ -81,14 +105,17 @@ def _found(parties: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .join(by_vat, on=["company_id", "vat"], how="left")
         .join(by_tax, on=["company_id", "customer_tax_code"], how="left")
         .join(by_name, on=["company_id", "customer_name"], how="left")
+        .join(by_own, on=["company_id", "own_code"], how="left")
         .with_columns(
             account_id=pl.coalesce(
                 "by_code",
                 pl.when(no_code).then(pl.coalesce("by_vat", "by_tax")),
                 pl.when(nameless).then("by_name"),
+                # Renamed since, or longer than what is kept: the code it was given still finds it.
+                pl.when(no_code).then("by_own"),
             )
         )
-        .drop("by_code", "by_vat", "by_tax", "by_name")
+        .drop("by_code", "by_vat", "by_tax", "by_name", "by_own")
     )
 
 
@@ -103,16 +130,7 @@ def _first(known: pl.DataFrame, column: str, key: str, found: str) -> pl.DataFra
 
 def _make_accounts(ctx: Context, missing: pl.DataFrame) -> pl.DataFrame:
     """New accounts, one per company and code (or VAT number, tax code, name where there is no code)."""
-    coded = missing.with_columns(
-        code=pl.when(pl.col("customer_code") != "")
-        .then("customer_code")
-        .when(pl.col("vat") != "")
-        .then("vat")
-        .when(pl.col("customer_tax_code") != "")
-        .then("customer_tax_code")
-        .otherwise("customer_name")
-        .str.slice(0, 60)
-    )
+    coded = missing.with_columns(code="own_code")
     first = coded.unique(["company_id", "code"], keep="first", maintain_order=True)
     first = _with_customers(first).with_columns(
         reserve_ids("parties_customeraccount", first.height).alias("account_id")
