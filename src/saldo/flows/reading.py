@@ -28,6 +28,9 @@ from saldo.identity.queries import CompanyRow, companies, company_by_code
 # Without agreed terms payment is due 30 days after the invoice (D.Lgs. 231/2002, art. 4).
 LEGAL_TERM_DAYS = 30
 INVOICE_SOURCE = "sdi"
+# A trillion units. Sums are 64-bit mills, into which nine thousand such amounts fit; in a ledger that is only
+# added to, one slip of the keyboard must not make every later sum impossible.
+MAX_ITEM_MILLS = 10**15 - 1
 DEFAULT_COMPANY = "MAIN"
 DOCUMENT_KINDS = frozenset({"invoice", "credit_note", "debit_note", "payment"})
 
@@ -177,6 +180,7 @@ def with_consistent_money(told: Told, default_currency: str) -> Told:
     checks = [
         (~pl.col("currency").is_in(list(CURRENCY_EXPONENTS)), "unknown_currency", _currency),
         (pl.col("amount_mills") == 0, "row_amount_zero", None),
+        (pl.col("amount_mills").abs() > MAX_ITEM_MILLS, "row_amount_too_large", _amount),
         ((sign > 0) & pl.col("kind").is_in(["credit_note", "payment"]), "row_credit_positive", _kind),
         (~(opened * sign).is_between(0, net * sign), "row_open_exceeds", _amounts),
     ]  # fmt: skip
@@ -189,6 +193,10 @@ def with_consistent_money(told: Told, default_currency: str) -> Told:
 
 def _currency(row: dict[str, Any]) -> dict[str, Any]:
     return {"currency": row["currency"]}
+
+
+def _amount(row: dict[str, Any]) -> dict[str, Any]:
+    return {"amount": decimal_text(row["amount_mills"], row["currency"])}
 
 
 def _kind(row: dict[str, Any]) -> dict[str, Any]:

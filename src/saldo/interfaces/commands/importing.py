@@ -114,6 +114,7 @@ def _summary(told: list[dict[str, Any]], dry_run: bool) -> dict[str, Any]:
         "done": sum(one["done"] for one in told),
         "unchanged": sum(one["unchanged"] for one in told),
         "closed": sum(one["closed"] for one in told),
+        "ignored": sum(one["counts"].get("ignored", 0) for one in told),
         "rejections": [
             refused | ({"file": one["file"]} if len(told) > 1 else {})
             for one in told
@@ -130,6 +131,7 @@ def _show(one: dict[str, Any], dry_run: bool) -> None:
     click.echo(
         f"{Path(one['file']).name}: {one['done']} rows {would}recorded, {one['unchanged']} unchanged, "
         f"{one['closed']} items {would}closed, {len(one['rejections'])} refused"
+        + (f", {ignored} left out (blank, totals, zero)" if (ignored := one["counts"].get("ignored")) else "")
     )
     if one["message"]:
         errors.print(one["message"], style="yellow", markup=False, soft_wrap=True)
