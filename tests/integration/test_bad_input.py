@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -20,6 +23,7 @@ from saldo.flows.import_documents import ImportResult, import_file
 from saldo.formats.detect import read_file
 from saldo.formats.tabular import open_table, parse_profile
 from saldo.identity.operations import ensure_company
+from saldo.interfaces.commands import reading
 from saldo.ledger import operations
 
 DAY = date(2026, 3, 31)
@@ -263,11 +267,9 @@ def test_texts_that_are_no_table(data: bytes, code: str | None) -> None:
 @pytest.mark.parametrize("text", [HEADER, "x;y\na;b\nc;d\n", HEADER + 2 * "a;b;c;d;e;f;g;h\n"])
 def test_reading_without_a_mapping_never_crashes(text: str, tmp_path: Path) -> None:
     """A proposed mapping may lack what a profile must have; then the rows are refused, not the file."""
-    from saldo.interfaces.commands.reading import read
-
     file = tmp_path / "odd.csv"
     file.write_text(text)
-    answer = CliRunner().invoke(read, [str(file), "--json"])
+    answer = CliRunner().invoke(reading.read, [str(file), "--json"])
     assert answer.exit_code in (0, 1), answer.output
     assert len(json.loads(answer.stdout)["rejections"]) == text.count("\n") - 1
 
@@ -277,3 +279,27 @@ def test_wide_characters_without_a_mark() -> None:
     profile = parse_profile(PROFILE.replace("[format]", '[format]\nencoding = "utf-16"'), "mine")
     table = open_table((HEADER + row("1")).encode("utf-16-le"), "wide.csv", profile)
     assert table.frame["number"].to_list() == ["1"]
+
+
+def test_files_without_an_end() -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("no /dev/zero here")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "MAX_FILE_BYTES", 1 << 20)
+        with pytest.raises(SaldoError) as caught:
+            reading.file_bytes("/dev/zero")
+    assert caught.value.code == "file_too_large"
+
+
+def test_a_home_that_is_a_file(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("not a folder")
+    answer = subprocess.run(
+        [sys.executable, "-m", "saldo.interfaces.commands.main", "aging", "--json"],
+        env={**os.environ, "SALDO_HOME": str(home), "SALDO_SECRET_KEY": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 2, answer.stderr
+    assert json.loads(answer.stdout)["error"]["code"] == "database_folder_not_writable"

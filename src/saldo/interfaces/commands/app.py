@@ -39,7 +39,13 @@ def prepare(migrate: bool = True) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saldo.config.settings")
     import django
 
-    django.setup()
+    try:
+        django.setup()
+    except OSError as error:
+        folder = getattr(error, "filename", None) or os.environ.get("SALDO_HOME", "")
+        raise SaldoError(
+            "database_folder_not_writable", path=folder, reason=error.strerror or str(error)
+        ) from error
     from saldo.interfaces.commands import schema
 
     schema.make_ready(may_migrate=migrate)

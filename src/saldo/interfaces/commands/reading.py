@@ -24,12 +24,21 @@ from saldo.interfaces.commands.app import NEEDS_A_PERSON, command, errors, json_
 DEFAULT_CURRENCY = "EUR"
 
 
+# A million installments are about 150 MB; reading takes several times a file's size of memory.
+MAX_FILE_BYTES = 512 << 20
+
+
 def file_bytes(path: str) -> bytes:
-    """Raises SaldoError("file_unreadable")."""
+    """Raises SaldoError("file_unreadable", "file_too_large"). A device or a pipe may have no end."""
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise SaldoError("file_unreadable", path=path, problem=error.strerror or str(error)) from error
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        raise SaldoError("file_unreadable", path=path, problem=problem) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise SaldoError("file_too_large", limit=f"{MAX_FILE_BYTES >> 20} MB")
+    return data
 
 
 @click.command()
