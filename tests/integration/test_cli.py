@@ -163,3 +163,20 @@ def test_errors_have_a_code_and_a_remedy(files: tuple[str, str], words: tuple[st
     error = answer["error"] if "error" in answer else answer["rejections"][0]
     assert result.exit_code == 2
     assert error["code"] == code and error["why"] and error["remedy"]
+
+
+def test_what_a_supplier_issued_to_us_is_no_receivable(tmp_path: Path) -> None:
+    """Nor does it make a company of the supplier."""
+    from tests.fatturapa_samples import BUYER, SELLER, invoice
+
+    ours, theirs = tmp_path / "emessa.xml", tmp_path / "ricevuta.xml"
+    ours.write_text(invoice())
+    swapped = invoice().replace(SELLER[1], "·").replace(BUYER[1], SELLER[1]).replace("·", BUYER[1])
+    theirs.write_text(swapped)
+    first = told(saldo("import", str(ours), "--json"))
+    second = told(saldo("import", str(theirs), "--json"))
+    assert (first["done"], first["rejections"]) == (1, [])
+    assert second["done"] == 0
+    assert [one["code"] for one in second["rejections"]] == ["row_invoice_received"]
+    companies = told(saldo("company", "list", "--json"))["companies"]
+    assert [one["code"] for one in companies] == ["".join(SELLER)]

@@ -268,4 +268,3 @@ def rank(
         pl.col("reasons").cast(REASONS),
         pl.col("rank").cast(pl.Int64),
     ).select("account_id", *RANKING_SCHEMA)
-

@@ -184,7 +184,7 @@ def _import_receivables(
         assert profile is not None, "a batch of receivables is kept with its mapping"
         told = reading.read_receivables(data, batch.document_name, profile, currency)
     rows = told.frame.height + len(told.rejections) + told.ignored
-    told = reading.with_company(ctx, told, company)
+    told = reading.with_company(ctx, reading.without_received(ctx, told), company)
     for step in (
         lambda t: reading.with_consistent_money(t, currency),
         reading.with_due_dates,
@@ -324,6 +324,8 @@ def _finish(
     if asks:
         status = "asks"
         message = SaldoError("closures_ask", vanished=diff.vanished.height).text(ctx.language)
+    elif not rows:
+        message = SaldoError("no_rows").text(ctx.language)
     elif told.complete and refused:
         message = SaldoError("complete_with_refusals", rejected=len(refused)).text(ctx.language)
     with transaction.atomic():

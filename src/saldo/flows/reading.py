@@ -140,6 +140,18 @@ def with_company(ctx: Context, told: Told, company: CompanyRow | None) -> Told:
     return told.refusing(refused, kept)
 
 
+def without_received(ctx: Context, told: Told) -> Told:
+    """Refuse invoices that others issued to us: they are debts of ours, not receivables."""
+    ours = [row.vat_number for row in companies(ctx) if row.vat_number]
+    received = pl.col("customer_vat").is_in(ours) & ~pl.col("company_vat").is_in(ours)
+    kept, refused = refuse(told.frame, received, "row_invoice_received", _seller)
+    return told.refusing(refused, kept)
+
+
+def _seller(row: dict[str, Any]) -> dict[str, Any]:
+    return {"seller": row["company_vat"]}
+
+
 def _company_of(ctx: Context, told: Told, code: str | None, vat: str | None) -> CompanyRow | None:
     ours = companies(ctx)
     if vat and (match := next((row for row in ours if row.vat_number == vat), None)):

@@ -42,8 +42,8 @@ _USED = f"""
           AND a.credit_item_id = p.item_id
           AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) c ON true
 """
-# Every item with its balance at (as_of, known_at), settled ones too.
-ALL_BALANCES = f"""
+# Every item that is known, even dated after as_of, with its balance at (as_of, known_at), settled ones too.
+KNOWN_BALANCES = f"""
 SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.installment_no, i.amount,
        i.currency, i.effective_date, coalesce(t.due_date, i.due_date) AS due_date, i.payment_method,
        CASE WHEN {_SETTLED} THEN 0 ELSE i.amount - p.sign * coalesce(d.used, c.used, 0) END AS balance
@@ -51,8 +51,10 @@ SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.i
   JOIN ledger_item_open_projection p ON p.item_id = i.id
   {_USED}
   LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
- WHERE i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
+ WHERE i.recorded_at <= %(known_at)s
 """
+# Those of the day.
+ALL_BALANCES = f"{KNOWN_BALANCES} AND i.effective_date <= %(as_of)s"
 # The items that may have a balance at (as_of, known_at), from the projection alone.
 OPEN_BALANCES = f"""
 SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date,
@@ -204,7 +206,7 @@ def known_lines(
     """
     sql = f"""
     WITH b AS (
-        SELECT x.* FROM ({ALL_BALANCES}) x
+        SELECT x.* FROM ({KNOWN_BALANCES}) x
          WHERE x.company_id = ANY(%(companies)s) AND (x.invoice_id IS NOT NULL OR x.payment_id IS NOT NULL)
            AND (%(accounts)s::bigint[] IS NULL OR x.account_id = ANY(%(accounts)s::bigint[]))
     ), told AS (

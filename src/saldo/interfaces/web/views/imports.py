@@ -264,7 +264,7 @@ class _Echo:
 def _safe_cell(value: Any) -> str:
     """A cell that a spreadsheet takes for text, not for a formula."""
     text = str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _csv_lines(batch_id: int, language: str) -> Iterator[str]:
