@@ -195,8 +195,9 @@ class Allocation(models.Model):
 class ItemOpenProjection(models.Model):
     """How much of each item is used, whatever the day: what the constraints lock and check.
 
-    The last days of its allocations let queries skip what was settled by the day they ask about, and the
-    item's own columns stand beside them, so that the open items of a day are found in this table alone.
+    The first and last days of its allocations let queries skip what was settled by the day they ask about and
+    what nothing was set against yet; the item's own columns stand beside them, so that a day's open items
+    are found in this table alone.
     Written by triggers only; ``operations.rebuild_projection`` makes it anew.
     """
 
@@ -214,6 +215,8 @@ class ItemOpenProjection(models.Model):
     cap = _amount()
     used = _amount()
     has_reversal = models.BooleanField(default=False)
+    first_effective_date = models.DateField(null=True)
+    first_recorded_at = models.DateTimeField(null=True)
     last_effective_date = models.DateField(null=True)
     last_recorded_at = models.DateTimeField(null=True)
 

@@ -356,12 +356,14 @@ def rebuild_projection() -> int:
             """
             INSERT INTO ledger_item_open_projection
                    (item_id, company_id, account_id, kind, currency, sign, effective_date, due_date,
-                    recorded_at, cap, used, has_reversal, last_effective_date, last_recorded_at)
+                    recorded_at, cap, used, has_reversal, first_effective_date, first_recorded_at,
+                    last_effective_date, last_recorded_at)
             SELECT i.id, i.company_id, i.account_id, i.kind, i.currency, sign(i.amount), i.effective_date,
                    i.due_date, i.recorded_at, abs(i.amount), coalesce(u.used, 0), coalesce(u.reversal, false),
-                   u.last_date, u.last_at
+                   u.first_date, u.first_at, u.last_date, u.last_at
               FROM ledger_item i
               LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
+                                min(effective_date) AS first_date, min(recorded_at) AS first_at,
                                 max(effective_date) AS last_date, max(recorded_at) AS last_at
                            FROM ledger_allocation_side GROUP BY item_id) u ON u.item_id = i.id
             """

@@ -28,28 +28,27 @@ _SETTLED = """coalesce(p.used = p.cap AND p.last_effective_date <= %(as_of)s
                         AND p.last_recorded_at <= %(known_at)s, false)"""
 
 
-# Used of a debit, and of a credit. Neither what was settled nor what nothing was ever set against needs its
-# allocations read, so the work grows with what was open on the day, not with the history.
+# Used of a debit or of a credit. Neither what was settled nor what nothing was set against yet needs its
+# allocations read, so the work grows with what was part-paid on the day, not with the history.
 _USED = f"""
-  LEFT JOIN LATERAL (
-       SELECT sum(a.amount) AS used FROM ledger_allocation a
-        WHERE p.sign > 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
-          AND a.debit_item_id = p.item_id
-          AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) d ON true
-  LEFT JOIN LATERAL (
-       SELECT sum(coalesce(a.credit_amount, a.amount)) AS used FROM ledger_allocation a
-        WHERE p.sign < 0 AND p.last_effective_date IS NOT NULL AND NOT {_SETTLED}
-          AND a.credit_item_id = p.item_id
-          AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s) c ON true
+CASE WHEN {_SETTLED} THEN p.cap
+     WHEN coalesce(p.first_effective_date > %(as_of)s OR p.first_recorded_at > %(known_at)s, true) THEN 0
+     WHEN p.sign > 0 THEN coalesce((
+          SELECT sum(a.amount) FROM ledger_allocation a WHERE a.debit_item_id = p.item_id
+             AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s), 0)
+     ELSE coalesce((
+          SELECT sum(coalesce(a.credit_amount, a.amount)) FROM ledger_allocation a
+           WHERE a.credit_item_id = p.item_id
+             AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s), 0)
+END
 """
 # Every item that is known, even dated after as_of, with its balance at (as_of, known_at), settled ones too.
 KNOWN_BALANCES = f"""
 SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.installment_no, i.amount,
        i.currency, i.effective_date, coalesce(t.due_date, i.due_date) AS due_date, i.payment_method,
-       CASE WHEN {_SETTLED} THEN 0 ELSE i.amount - p.sign * coalesce(d.used, c.used, 0) END AS balance
+       p.sign * (p.cap - {_USED}) AS balance
   FROM ledger_item i
   JOIN ledger_item_open_projection p ON p.item_id = i.id
-  {_USED}
   LEFT JOIN ({_TERMS}) t ON t.item_id = i.id
  WHERE i.recorded_at <= %(known_at)s
 """
@@ -59,9 +58,8 @@ ALL_BALANCES = f"{KNOWN_BALANCES} AND i.effective_date <= %(as_of)s"
 OPEN_BALANCES = f"""
 SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date,
        p.cap * p.sign AS amount, coalesce(t.due_date, p.due_date) AS due_date,
-       p.sign * (p.cap - coalesce(d.used, c.used, 0)) AS balance
+       p.sign * (p.cap - {_USED}) AS balance
   FROM ledger_item_open_projection p
-  {_USED}
   LEFT JOIN ({_TERMS}) t ON t.item_id = p.item_id
  WHERE p.effective_date <= %(as_of)s AND p.recorded_at <= %(known_at)s AND NOT {_SETTLED}
 """
@@ -103,6 +101,11 @@ TOTALS_SCHEMA = {
 }
 
 
+_BUCKET_SUMS = ", ".join(
+    f"coalesce(sum(amount) FILTER (WHERE side > 0 AND bucket = {n}), 0) AS b{n}" for n in range(5)
+)
+
+
 def clocks(ctx: Context) -> dict[str, Any]:
     """The two clocks as SQL parameters; without known_at all that is recorded is known."""
     return {"as_of": ctx.as_of, "known_at": ctx.known_at or "infinity"}
@@ -132,32 +135,33 @@ def totals(ctx: Context, by_account: bool = True, account_ids: Sequence[int] | N
 
     Buckets hold debits only, by due date in force; overdue is what was due before the day.
     """
+    # Grouped by bucket first: one sum a row instead of ten.
     sql = f"""
-    WITH b AS (
-        SELECT account_id, company_id, kind, currency, amount, due_date, balance,
-               %(as_of)s::date - due_date AS late_days
-          FROM ({OPEN_BALANCES}) x
-         WHERE balance <> 0
-           AND (%(companies)s::int[] IS NULL OR company_id = ANY(%(companies)s::int[]))
-           AND (%(accounts)s::bigint[] IS NULL OR account_id = ANY(%(accounts)s::bigint[]))
-    ), sums AS (
+    WITH part AS MATERIALIZED (
         SELECT company_id, {"account_id" if by_account else "NULL::bigint AS account_id"}, currency,
-               coalesce(sum(balance) FILTER (WHERE amount > 0), 0) AS open,
-               coalesce(-sum(balance) FILTER (WHERE amount < 0), 0) AS credits,
-               coalesce(-sum(balance) FILTER (WHERE amount < 0 AND kind = 'payment'), 0) AS unapplied,
-               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days > 0), 0) AS overdue,
-               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days <= 0), 0) AS b0,
-               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days BETWEEN 1 AND 30), 0) AS b1,
-               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days BETWEEN 31 AND 60), 0) AS b2,
-               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days BETWEEN 61 AND 90), 0) AS b3,
-               coalesce(sum(balance) FILTER (WHERE amount > 0 AND late_days > 90), 0) AS b4,
-               min(due_date) FILTER (WHERE amount > 0) AS oldest,
-               count(*) FILTER (WHERE amount > 0) AS items
-          FROM b GROUP BY 1, 2, 3
+               sign(amount)::int AS side, kind = 'payment' AS is_payment,
+               CASE WHEN %(as_of)s::date <= due_date THEN 0
+                    ELSE least((%(as_of)s::date - due_date + 29) / 30, 4) END AS bucket,
+               sum(balance) AS amount, min(due_date) AS oldest, count(*) AS items
+          FROM ({OPEN_BALANCES}) x
+         WHERE (%(companies)s::int[] IS NULL OR company_id = ANY(%(companies)s::int[]))
+           AND (%(accounts)s::bigint[] IS NULL OR account_id = ANY(%(accounts)s::bigint[]))
+           AND balance <> 0
+         GROUP BY 1, 2, 3, 4, 5, 6
+    ), sums AS (
+        SELECT company_id, account_id, currency,
+               coalesce(sum(amount) FILTER (WHERE side > 0), 0) AS open,
+               coalesce(-sum(amount) FILTER (WHERE side < 0), 0) AS credits,
+               coalesce(-sum(amount) FILTER (WHERE side < 0 AND is_payment), 0) AS unapplied,
+               coalesce(sum(amount) FILTER (WHERE side > 0 AND bucket > 0), 0) AS overdue,
+               {_BUCKET_SUMS},
+               min(oldest) FILTER (WHERE side > 0) AS oldest,
+               coalesce(sum(items) FILTER (WHERE side > 0), 0) AS items
+          FROM part GROUP BY 1, 2, 3
     )
     SELECT company_id, account_id, currency,
            {", ".join(f"({name} * 1000)::bigint" for name in ("open", "credits", "unapplied", "overdue"))},
-           {", ".join(f"(b{n} * 1000)::bigint" for n in range(5))}, oldest, items
+           {", ".join(f"(b{n} * 1000)::bigint" for n in range(5))}, oldest, items::bigint
       FROM sums ORDER BY 1, 3, 2
     """
     params = {
@@ -395,9 +399,11 @@ def projection_differences() -> list[tuple[int, str, str]]:
               FROM ledger_item i
               LEFT JOIN ledger_item_open_projection p ON p.item_id = i.id
               LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
+                                min(effective_date) AS first_date, min(recorded_at) AS first_at,
                                 max(effective_date) AS last_date, max(recorded_at) AS last_at
                            FROM ledger_allocation_side GROUP BY item_id) u ON u.item_id = i.id
-             WHERE (p.last_effective_date, p.last_recorded_at) IS DISTINCT FROM (u.last_date, u.last_at)
+             WHERE (p.first_effective_date, p.first_recorded_at, p.last_effective_date, p.last_recorded_at)
+                   IS DISTINCT FROM (u.first_date, u.first_at, u.last_date, u.last_at)
                 OR (p.company_id, p.account_id, p.kind, p.currency, p.sign, p.effective_date, p.due_date,
                     p.recorded_at)
                    IS DISTINCT FROM (i.company_id, i.account_id, i.kind, i.currency, sign(i.amount),

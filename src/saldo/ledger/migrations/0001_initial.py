@@ -82,6 +82,8 @@ class Migration(migrations.Migration):
                 ('cap', models.DecimalField(decimal_places=3, max_digits=18)),
                 ('used', models.DecimalField(decimal_places=3, max_digits=18)),
                 ('has_reversal', models.BooleanField(default=False)),
+                ('first_effective_date', models.DateField(null=True)),
+                ('first_recorded_at', models.DateTimeField(null=True)),
                 ('last_effective_date', models.DateField(null=True)),
                 ('last_recorded_at', models.DateTimeField(null=True)),
             ],

@@ -119,11 +119,14 @@ BEGIN
         SELECT credit_item_id, coalesce(credit_amount, amount), effective_date, recorded_at FROM new_rows
     ), delta AS (
         SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,
+               min(effective_date) AS first_date, min(recorded_at) AS first_at,
                max(effective_date) AS last_date, max(recorded_at) AS last_at
           FROM side GROUP BY item_id
     ), changed AS (
         UPDATE ledger_item_open_projection p
            SET used = p.used + delta.used, has_reversal = p.has_reversal OR delta.reversal,
+               first_effective_date = least(p.first_effective_date, delta.first_date),
+               first_recorded_at = least(p.first_recorded_at, delta.first_at),
                last_effective_date = greatest(p.last_effective_date, delta.last_date),
                last_recorded_at = greatest(p.last_recorded_at, delta.last_at)
           FROM delta WHERE p.item_id = delta.item_id
