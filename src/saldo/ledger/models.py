@@ -204,21 +204,23 @@ class ItemOpenProjection(models.Model):
     item = models.OneToOneField(
         Item, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
     )
+    # What a day's question looks at stands first, and of fixed length: the table is read from end to end.
     company_id = models.IntegerField()
-    account_id = models.BigIntegerField()
-    kind = models.CharField(max_length=20)
-    currency = models.CharField(max_length=3)
-    sign = models.SmallIntegerField()
     effective_date = models.DateField()
-    due_date = models.DateField(null=True)
+    last_effective_date = models.DateField(null=True)
+    used_up = models.BooleanField(default=False)
+    sign = models.SmallIntegerField()
     recorded_at = models.DateTimeField()
+    last_recorded_at = models.DateTimeField(null=True)
+    first_effective_date = models.DateField(null=True)
+    due_date = models.DateField(null=True)
+    first_recorded_at = models.DateTimeField(null=True)
+    account_id = models.BigIntegerField()
+    has_reversal = models.BooleanField(default=False)
     cap = _amount()
     used = _amount()
-    has_reversal = models.BooleanField(default=False)
-    first_effective_date = models.DateField(null=True)
-    first_recorded_at = models.DateTimeField(null=True)
-    last_effective_date = models.DateField(null=True)
-    last_recorded_at = models.DateTimeField(null=True)
+    currency = models.CharField(max_length=3)
+    kind = models.CharField(max_length=20)
 
     class Meta:
         db_table = "ledger_item_open_projection"

@@ -356,10 +356,11 @@ def rebuild_projection() -> int:
             """
             INSERT INTO ledger_item_open_projection
                    (item_id, company_id, account_id, kind, currency, sign, effective_date, due_date,
-                    recorded_at, cap, used, has_reversal, first_effective_date, first_recorded_at,
+                    recorded_at, cap, used, used_up, has_reversal, first_effective_date, first_recorded_at,
                     last_effective_date, last_recorded_at)
             SELECT i.id, i.company_id, i.account_id, i.kind, i.currency, sign(i.amount), i.effective_date,
-                   i.due_date, i.recorded_at, abs(i.amount), coalesce(u.used, 0), coalesce(u.reversal, false),
+                   i.due_date, i.recorded_at, abs(i.amount), coalesce(u.used, 0),
+                   coalesce(u.used, 0) = abs(i.amount), coalesce(u.reversal, false),
                    u.first_date, u.first_at, u.last_date, u.last_at
               FROM ledger_item i
               LEFT JOIN (SELECT item_id, sum(amount) AS used, bool_or(amount < 0) AS reversal,

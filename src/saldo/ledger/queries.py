@@ -24,8 +24,7 @@ SELECT DISTINCT ON (item_id) item_id, due_date FROM ledger_itemterms
  ORDER BY item_id, effective_date DESC, recorded_at DESC, id DESC
 """
 # Wholly used by then: the projection tells it without a look at the allocations.
-_SETTLED = """coalesce(p.used = p.cap AND p.last_effective_date <= %(as_of)s
-                        AND p.last_recorded_at <= %(known_at)s, false)"""
+_SETTLED = """(p.used_up AND p.last_effective_date <= %(as_of)s AND p.last_recorded_at <= %(known_at)s)"""
 
 
 # Used of a debit or of a credit. Neither what was settled nor what nothing was set against yet needs its
@@ -54,14 +53,18 @@ SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.i
 """
 # Those of the day.
 ALL_BALANCES = f"{KNOWN_BALANCES} AND i.effective_date <= %(as_of)s"
-# The items that may have a balance at (as_of, known_at), from the projection alone.
+# The items that may have a balance at (as_of, known_at), from the projection alone: picked by one scan, and only
+# then looked at one by one.
 OPEN_BALANCES = f"""
-SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date,
+SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date, p.sign,
        p.cap * p.sign AS amount, coalesce(t.due_date, p.due_date) AS due_date,
        p.sign * (p.cap - {_USED}) AS balance
-  FROM ledger_item_open_projection p
+  FROM (SELECT * FROM ledger_item_open_projection p
+         WHERE (%(companies)s::int[] IS NULL OR p.company_id = ANY(%(companies)s::int[]))
+           AND (%(accounts)s::bigint[] IS NULL OR p.account_id = ANY(%(accounts)s::bigint[]))
+           AND p.effective_date <= %(as_of)s AND p.recorded_at <= %(known_at)s AND NOT {_SETTLED}
+        OFFSET 0) p
   LEFT JOIN ({_TERMS}) t ON t.item_id = p.item_id
- WHERE p.effective_date <= %(as_of)s AND p.recorded_at <= %(known_at)s AND NOT {_SETTLED}
 """
 
 OPEN_ITEMS_SCHEMA = {
@@ -122,11 +125,11 @@ def open_items(ctx: Context, company_ids: Sequence[int] | None = None) -> pl.Dat
     sql = f"""
     SELECT b.id, b.company_id, b.account_id, b.kind, b.currency, b.effective_date, b.due_date,
            (b.amount * 1000)::bigint, (b.balance * 1000)::bigint
-      FROM ({OPEN_BALANCES}) b
-     WHERE b.balance <> 0 AND (%(companies)s::int[] IS NULL OR b.company_id = ANY(%(companies)s::int[]))
+      FROM ({OPEN_BALANCES} OFFSET 0) b
+     WHERE b.balance <> 0
      ORDER BY b.account_id, b.id
     """
-    params = {**clocks(ctx), "companies": _companies(ctx, company_ids)}
+    params = {**clocks(ctx), "companies": _companies(ctx, company_ids), "accounts": None}
     return copy_out(sql, params, OPEN_ITEMS_SCHEMA)
 
 
@@ -139,14 +142,12 @@ def totals(ctx: Context, by_account: bool = True, account_ids: Sequence[int] | N
     sql = f"""
     WITH part AS MATERIALIZED (
         SELECT company_id, {"account_id" if by_account else "NULL::bigint AS account_id"}, currency,
-               sign(amount)::int AS side, kind = 'payment' AS is_payment,
+               sign AS side, kind = 'payment' AS is_payment,
                CASE WHEN %(as_of)s::date <= due_date THEN 0
                     ELSE least((%(as_of)s::date - due_date + 29) / 30, 4) END AS bucket,
                sum(balance) AS amount, min(due_date) AS oldest, count(*) AS items
-          FROM ({OPEN_BALANCES}) x
-         WHERE (%(companies)s::int[] IS NULL OR company_id = ANY(%(companies)s::int[]))
-           AND (%(accounts)s::bigint[] IS NULL OR account_id = ANY(%(accounts)s::bigint[]))
-           AND balance <> 0
+          FROM ({OPEN_BALANCES} OFFSET 0) x
+         WHERE balance <> 0
          GROUP BY 1, 2, 3, 4, 5, 6
     ), sums AS (
         SELECT company_id, account_id, currency,
@@ -408,7 +409,8 @@ def projection_differences() -> list[tuple[int, str, str]]:
                     p.recorded_at)
                    IS DISTINCT FROM (i.company_id, i.account_id, i.kind, i.currency, sign(i.amount),
                                      i.effective_date, i.due_date, i.recorded_at)
-                OR p.item_id IS NULL OR p.used <> coalesce(u.used, 0) OR p.cap <> abs(i.amount)
+                OR p.item_id IS NULL OR p.used_up <> (p.used = p.cap)
+                OR p.used <> coalesce(u.used, 0) OR p.cap <> abs(i.amount)
                 OR p.has_reversal <> coalesce(u.reversal, false)
             """
         )

@@ -58,9 +58,9 @@ BEGIN
     END IF;
     INSERT INTO ledger_item_open_projection
            (item_id, company_id, account_id, kind, currency, sign, effective_date, due_date, recorded_at,
-            cap, used, has_reversal)
+            cap, used, used_up, has_reversal)
         SELECT id, company_id, account_id, kind, currency, sign(amount), effective_date, due_date, recorded_at,
-               abs(amount), 0, false
+               abs(amount), 0, false, false
           FROM new_rows;
     RETURN NULL;
 END $$;
@@ -124,7 +124,8 @@ BEGIN
           FROM side GROUP BY item_id
     ), changed AS (
         UPDATE ledger_item_open_projection p
-           SET used = p.used + delta.used, has_reversal = p.has_reversal OR delta.reversal,
+           SET used = p.used + delta.used, used_up = (p.used + delta.used = p.cap),
+               has_reversal = p.has_reversal OR delta.reversal,
                first_effective_date = least(p.first_effective_date, delta.first_date),
                first_recorded_at = least(p.first_recorded_at, delta.first_at),
                last_effective_date = greatest(p.last_effective_date, delta.last_date),
