@@ -24,7 +24,7 @@ from saldo.risk.models import PaymentForecast
 
 MAY_COLLECT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
 DONE, SKIPPED, UNDONE, NOTE = "done", "skipped", "undone", "note"
-PAGE_ROWS = 40
+PAGE_ROWS = 25
 # The menu's number stops here: beyond it nobody counts, and counting costs.
 COUNTED_ROWS = 1000
 SORTS = {

@@ -53,8 +53,8 @@ SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.i
 """
 # Those of the day.
 ALL_BALANCES = f"{KNOWN_BALANCES} AND i.effective_date <= %(as_of)s"
-# The items that may have a balance at (as_of, known_at), from the projection alone: picked by one scan, and only
-# then looked at one by one.
+# The items that may have a balance at (as_of, known_at), from the projection alone: picked by one scan,
+# and only then looked at one by one.
 OPEN_BALANCES = f"""
 SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date, p.sign,
        p.cap * p.sign AS amount, coalesce(t.due_date, p.due_date) AS due_date,
