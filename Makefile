@@ -30,7 +30,7 @@ check: install
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m saldo.config.manage makemigrations --check --dry-run
+	SALDO_HOME="$(CURDIR)/.saldo-test" $(BIN)/python -m saldo.config.manage makemigrations --check --dry-run
 
 bench: install
 	$(BIN)/python -m benchmarks.run
