@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 from django.db import transaction
 
 from saldo import __version__
 from saldo.analytics.payment_date import MODEL_VERSION
-from saldo.collection.planning import keep_actions, stored_plan
+from saldo.collection.planning import keep_actions
 from saldo.core.context import Context
-from saldo.core.errors import LANGUAGES
-from saldo.core.money import decimal_text, to_mills
-from saldo.core.reasons import render
 from saldo.flows.facts import gather
 from saldo.flows.plan_actions import plan_actions
 from saldo.flows.record_measures import expect_cash, measure
@@ -96,47 +92,6 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
 def run_days(ctx: Context, refresh: bool = False) -> list[DayResult]:
     """The day of every company of the context."""
     return [run_day(ctx, company.id, refresh) for company in companies(ctx)]
-
-
-def worklist_of_day(ctx: Context) -> list[dict[str, Any]]:
-    """The rows of the day's worklists, in the stable JSON of the command line; runs a day that was not run.
-
-    Amounts are decimal strings; ``value`` is the expected gain of the suggested action; reasons are given in
-    both languages.
-    """
-    rows = []
-    for company in companies(ctx):
-        run = latest_day_run(company.id, ctx.as_of)
-        run_id = run.id if run else run_day(ctx, company.id).day_run_id
-        rows += [_told(company.code, row) for row in stored_plan(run_id)]
-    # Several companies or currencies: each list keeps its own order, the lists follow one another.
-    return rows
-
-
-def _told(company: str, row: dict[str, Any]) -> dict[str, Any]:
-    currency = row["currency"]
-    amounts = {
-        name: decimal_text(to_mills(row[name]), currency)
-        for name in ("value", "value_per_minute", "overdue", "open")
-    }
-    return {
-        "rank": row["rank"],
-        "company": company,
-        "account": row["account__code"],
-        "name": row["account__customer__name"],
-        "block": row["block"],
-        "action": row["kind"],
-        "minutes": row["minutes"],
-        "currency": currency,
-        **amounts,
-        "oldest_days": row["oldest_days"],
-        "p30": round(row["p30"], 4),
-        "rung": row["rung"],
-        "reasons": {
-            language: [render(reason["code"], reason["params"], language) for reason in row["reasons"]]
-            for language in LANGUAGES
-        },
-    }
 
 
 def _digest(

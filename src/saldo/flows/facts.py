@@ -56,6 +56,22 @@ def gather(ctx: Context) -> Facts:
     )
 
 
+def combined(each: list[Facts]) -> Facts:
+    """Several companies' facts as one; what is not known of one of them is not known of all."""
+    first, *_ = each
+    sales_from = [facts.sales_from for facts in each if facts.open_items.height or facts.history.height]
+    return Facts(
+        as_of=first.as_of,
+        open_items=pl.concat([facts.open_items for facts in each]),
+        history=pl.concat([facts.history for facts in each]),
+        sales=pl.concat([facts.sales for facts in each]),
+        dated=pl.concat([facts.dated for facts in each]),
+        contacts=pl.concat([facts.contacts for facts in each]),
+        known_from=max((facts.known_from for facts in each if facts.known_from), default=None),
+        sales_from=None if None in sales_from else max(sales_from, default=None),
+    )
+
+
 def _payments_known_from(history: pl.DataFrame, first_export: date | None) -> date | None:
     """None where a history of closed items was imported, else the first export: it told only what was open.
 

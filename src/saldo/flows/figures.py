@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from saldo.core.context import Context
+from saldo.core.kpi import Kpi
 from saldo.core.money import decimal_text
-from saldo.flows.facts import gather
+from saldo.flows.facts import combined, gather
 from saldo.flows.record_measures import kpi_boards
 from saldo.identity.queries import companies
 from saldo.ledger.queries import totals
@@ -81,27 +82,28 @@ def _amounts(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def kpis_of_day(ctx: Context) -> dict[str, Any]:
-    """{as_of, known_at, currencies: [{currency, company, indicators}]}; with one of them its values on top.
+    """{as_of, known_at, currencies: [{company, currency, indicators}]}, each company by itself.
 
+    At the top level stand the values of all companies together where they have one currency, else nulls.
     Computed from the facts, not read from the stored measures: the two agree by a test.
     """
-    told = []
-    for company in companies(ctx):
-        facts = gather(ctx.within(company.id))
-        for currency, indicators in kpi_boards(facts).items():
-            told.append(
-                {
-                    "company": company.code,
-                    "currency": currency,
-                    "indicators": [asdict(kpi) | {"name": kpi.code} for kpi in indicators],
-                }
-            )
-    top = {one["name"]: one["value"] for one in told[0]["indicators"]} if len(told) == 1 else {}
-    names = {one["name"] for board in told for one in board["indicators"]} or {"dso", "overdue_share"}
+    each = {company.code: gather(ctx.within(company.id)) for company in companies(ctx)}
+    told = [
+        {"company": code, "currency": currency, "indicators": [_indicator(kpi) for kpi in indicators]}
+        for code, facts in each.items()
+        for currency, indicators in kpi_boards(facts).items()
+    ]
+    together = kpi_boards(combined(list(each.values()))) if each else {}
+    indicators = next(iter(together.values())) if len(together) == 1 else []
+    names = {kpi.code for board in together.values() for kpi in board} or {"dso", "overdue_share"}
     return {
         "as_of": ctx.as_of.isoformat(),
         "known_at": ctx.known_at and ctx.known_at.isoformat(),
         **dict.fromkeys(sorted(names)),
-        **top,
+        **{kpi.code: kpi.value for kpi in indicators},
         "currencies": told,
     }
+
+
+def _indicator(kpi: Kpi) -> dict[str, Any]:
+    return asdict(kpi) | {"name": kpi.code}

@@ -87,7 +87,7 @@ def _run_json(result: DayResult) -> dict[str, Any]:
 def worklist(as_of: datetime | None, company: str | None, limit: int | None, as_json: bool) -> None:
     """The day's worklist with its reasons; a day that was not run yet is run first."""
     prepare()
-    from saldo.flows.day import worklist_of_day
+    from saldo.flows.worklist import worklist_of_day
 
     ctx = context(day_of(as_of), company=company)
     rows = worklist_of_day(ctx)[:limit]

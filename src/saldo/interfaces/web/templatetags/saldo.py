@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -318,3 +320,14 @@ def aging_bar(buckets: tuple[int, ...]) -> SafeString:
         '<svg class="stack-bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="6"></rect>', parts),
     )
+
+
+@cache
+def _address_of_zero(name: str) -> str:
+    return reverse(name, args=[0])
+
+
+@register.filter
+def address(identity: int, name: str) -> str:
+    """The address of a page about one thing; quicker than ``{% url %}``, for the rows of a list."""
+    return _address_of_zero(name).replace("/0/", f"/{identity}/", 1)
