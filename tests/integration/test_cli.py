@@ -180,3 +180,27 @@ def test_what_a_supplier_issued_to_us_is_no_receivable(tmp_path: Path) -> None:
     assert [one["code"] for one in second["rejections"]] == ["row_invoice_received"]
     companies = told(saldo("company", "list", "--json"))["companies"]
     assert [one["code"] for one in companies] == ["".join(SELLER)]
+
+
+def test_the_summary_of_the_whole_company_is_that_of_its_rows(files: tuple[str, str]) -> None:
+    """The quick way to the worklist's totals agrees with the sum over the rows, also when some are done."""
+    from datetime import date
+
+    from saldo.collection.operations import record_outcome
+    from saldo.collection.queries import DONE, worklist_summary
+    from saldo.core.context import Context
+    from saldo.identity.queries import companies, latest_day_run
+    from saldo.interfaces import clock
+    from saldo.parties.models import CustomerAccount
+
+    imported(files)
+    saldo("day", "--as-of", "2026-03-31", "--json")
+    ctx = Context("system:test", date(2026, 3, 31), clock.now)
+    ctx = ctx.within(companies(ctx)[0].id)
+    run = latest_day_run(ctx.company_id)
+    before = worklist_summary(ctx, run, whole_company=True)
+    assert before == worklist_summary(ctx, run) and before.actions == 1
+    record_outcome(ctx, CustomerAccount.objects.get(code="C1").id, DONE)
+    after = worklist_summary(ctx, run, whole_company=True)
+    assert after.actions == worklist_summary(ctx, run).actions == 0
+    assert not any(after.overdue.values()) and not any(after.blocks.values())

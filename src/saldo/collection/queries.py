@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -36,17 +37,20 @@ SORTS = {
     "oldest": "a.oldest_days DESC, a.rank",
 }
 
-_VISIBLE_TODAY = """
-  FROM collection_action a
-{names}
- WHERE a.day_run_id = %s AND a.account_id IN ({scope})
-   AND a.account_id NOT IN (
+# Accounts that their last outcome, or a postponement, keeps out of the list; takes the day four times.
+_HIDDEN = """
        SELECT o.account_id FROM collection_outcome o
         WHERE o.state IN ('done', 'skipped') AND o.as_of <= %s AND (o.as_of = %s OR o.follow_up_date > %s)
           AND NOT EXISTS (SELECT 1 FROM collection_outcome later
                            WHERE later.account_id = o.account_id AND later.state <> 'note'
                              AND later.as_of <= %s
-                             AND (later.recorded_at, later.id) > (o.recorded_at, o.id)))
+                             AND (later.recorded_at, later.id) > (o.recorded_at, o.id))
+"""
+_VISIBLE_TODAY = f"""
+  FROM collection_action a
+{{names}}
+ WHERE a.day_run_id = %s AND a.account_id IN ({{scope}})
+   AND a.account_id NOT IN ({_HIDDEN})
 """
 _NAMES = """
   JOIN parties_customeraccount acc ON acc.id = a.account_id
@@ -176,20 +180,42 @@ def worklist(
     return [_action(row) for row in _fetch(sql, [*params, limit + 1, offset])]
 
 
-def worklist_summary(ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter()) -> WorklistSummary:
-    """Counts, minutes and overdue of the actions still to do in ``run``."""
+_SUMS = (
+    "SELECT a.block, a.currency, count(*) AS actions, sum(a.minutes) AS minutes, sum(a.overdue) AS overdue "
+)
+_BY_BLOCK = " GROUP BY a.block, a.currency"
+
+
+def worklist_summary(
+    ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter(), whole_company: bool = False
+) -> WorklistSummary:
+    """Counts, minutes and overdue of the actions still to do in ``run``.
+
+    whole_company: the actor reads every account of the company, so that without a filter the run's own totals
+    count, less what is hidden today: the totals of a run never change.
+    """
+    if whole_company and wanted.is_empty:
+        of_run = f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s"
+        taken_off = _fetch(f"{of_run} AND a.account_id IN ({_HIDDEN}){_BY_BLOCK}", [run.id, *[run.as_of] * 4])
+        return _summed([(row, 1) for row in _totals_of_run(run.id)] + [(row, -1) for row in taken_off])
     where, params = _conditions(ctx, run, wanted, with_names=False)
-    sql = (
-        "SELECT a.block, a.currency, count(*) AS actions, sum(a.minutes) AS minutes,"
-        " sum(a.overdue) AS overdue"
-        f"{where} GROUP BY a.block, a.currency"
-    )
+    return _summed([(row, 1) for row in _fetch(f"{_SUMS}{where}{_BY_BLOCK}", params)])
+
+
+@lru_cache(maxsize=64)
+def _totals_of_run(run_id: int) -> tuple[dict[str, Any], ...]:
+    return tuple(_fetch(f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s{_BY_BLOCK}", [run_id]))
+
+
+def _summed(rows: Sequence[tuple[dict[str, Any], int]]) -> WorklistSummary:
     summary = WorklistSummary()
-    for row in _fetch(sql, params):
-        summary.actions += row["actions"]
-        summary.minutes += row["minutes"]
-        summary.blocks[row["block"]] = summary.blocks.get(row["block"], 0) + row["actions"]
-        summary.overdue[row["currency"]] = summary.overdue.get(row["currency"], Decimal(0)) + row["overdue"]
+    for row, sign in rows:
+        summary.actions += sign * row["actions"]
+        summary.minutes += sign * row["minutes"]
+        summary.blocks[row["block"]] = summary.blocks.get(row["block"], 0) + sign * row["actions"]
+        summary.overdue[row["currency"]] = (
+            summary.overdue.get(row["currency"], Decimal(0)) + sign * row["overdue"]
+        )
     return summary
 
 

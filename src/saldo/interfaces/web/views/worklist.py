@@ -106,9 +106,9 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
     }
     if request.htmx and request.htmx.target == "more":
         if rows and rows[-1].block != request.GET.get("after"):
-            shown["summary"] = worklist_summary(desk.ctx, desk.run, wanted)
+            shown["summary"] = worklist_summary(desk.ctx, desk.run, wanted, desk.reads_all)
         return render(request, "web/worklist/_rows.html", shown)
-    summary = worklist_summary(desk.ctx, desk.run, wanted)
+    summary = worklist_summary(desk.ctx, desk.run, wanted, desk.reads_all)
     if wanted.is_empty:
         request.worklist_actions = summary.actions
     shown |= {"summary": summary, "is_stale": desk.run.as_of < clock.today()}
