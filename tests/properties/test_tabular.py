@@ -1,7 +1,7 @@
 """Amounts survive any locale; no row of any file is lost."""
 
 import polars as pl
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from saldo.core.money import MAX_MILLS
@@ -75,6 +75,7 @@ _LINE = st.one_of(
 
 
 @given(st.lists(_LINE, max_size=12))
+@example(['C1;F"1;05/01/2026;1,00;', '"C\n1";"F;1";05/01/2026;1.000,00;X', ';""'])
 def test_every_line_is_read_refused_or_counted(lines: list[str]) -> None:
     text = "\n".join(["Cliente;Fattura;Data;Importo;Tipo", *lines])
     raw = open_table(text.encode(), "f.csv", PROFILE)

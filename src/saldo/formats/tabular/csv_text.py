@@ -210,14 +210,18 @@ def _regular(buffer: npt.NDArray[np.uint8], quotes: Positions, parity: int, deli
 
 
 def cells_of(record: str, delimiter: str) -> list[str]:
-    """The cells of one record."""
+    """The cells of one record; none where a line break stands outside quotes, which makes it no record."""
     # A field of several MB would raise; such records are refused before, the header may still be long.
     csv.field_size_limit(max(csv.field_size_limit(), len(record) + 1))
     text = record.replace("\x00", "")
     try:
         return next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error:  # a lone carriage return outside quotes
-        return next(csv.reader([text.replace("\r", " ")], delimiter=delimiter), [])
+        text = text.replace("\r", " ")
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def regular_records(data: bytes, delimiter: str, width: int) -> Iterator[tuple[int, str, list[str] | None]]:
