@@ -145,11 +145,17 @@ class InvoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """What one document (or, once ``merged``, one file) holds, what was refused, what to know."""
+    """What one document (or, once ``merged``, one file) holds, what was refused, what to know.
+
+    statements: ``bank_records.BankStatement``. records: everything else that is no invoice (outcomes of
+    receipts, remittance advices, messages, receipts of PEC and SdI, orders, balance sheets, ratings), each a
+    frozen dataclass with ``kind``, ``source`` and ``as_json(language)``.
+    """
 
     format: str
     invoices: tuple[InvoiceRecord, ...] = ()
     statements: tuple[Any, ...] = ()
+    records: tuple[Any, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     notices: tuple[Notice, ...] = field(default=())
 
@@ -159,6 +165,7 @@ class ReadResult:
             "format": self.format,
             "invoices": [invoice.as_json(language) for invoice in self.invoices],
             "statements": [statement.as_json(language) for statement in self.statements],
+            "records": [record.as_json(language) for record in self.records],
             "rejections": [rejection.as_json(language) for rejection in self.rejections],
             "notices": [notice.as_json(language) for notice in self.notices],
         }
@@ -174,6 +181,8 @@ def named(name: str, result: ReadResult) -> ReadResult:
     return replace(
         result,
         invoices=tuple(replace(invoice, source=name) for invoice in result.invoices),
+        statements=tuple(replace(statement, source=name) for statement in result.statements),
+        records=tuple(replace(record, source=name) for record in result.records),
         rejections=tuple(_placed(name, rejection) for rejection in result.rejections),
         notices=tuple(_placed(name, notice) for notice in result.notices),
     )
@@ -189,6 +198,7 @@ def merged(format_: str, results: Sequence[ReadResult]) -> ReadResult:
         format=format_,
         invoices=tuple(invoice for result in results for invoice in result.invoices),
         statements=tuple(statement for result in results for statement in result.statements),
+        records=tuple(record for result in results for record in result.records),
         rejections=tuple(rejection for result in results for rejection in result.rejections),
         notices=tuple(notice for result in results for notice in result.notices),
     )
