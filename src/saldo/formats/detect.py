@@ -18,6 +18,7 @@ from email.message import EmailMessage, Message
 from email.parser import BytesParser
 
 from saldo.core.errors import Rejection
+from saldo.formats import cbi_rh, cbi_riba
 from saldo.formats.fatturapa import FORMAT, read_fatturapa
 from saldo.formats.p7m import is_p7m, open_p7m
 from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
@@ -61,6 +62,8 @@ _XML_KINDS = {
     "CrossIndustryDocument": "cii",
     "postacert": "pec-data",
 }
+# The head of a CBI flow: its type, sender and receiver, day. The blank before it is gone by then.
+_CBI_HEAD = re.compile(r"(RH|EC|IB)[0-9A-Za-z ]{10}[0-9]{6}")
 _MAIL_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,40}:[ \t]")
 _MAIL_MARK = re.compile(rb"^(?:MIME-Version|Message-ID|Content-Type|Received|From):", re.I | re.M)
 # Files that travel with invoices and hold none: never worth a rejection.
@@ -87,7 +90,8 @@ def detect_kind(data: bytes, name: str = "") -> str:
     """The kind of ``data`` by its content; ``name`` decides only between kinds that look alike.
 
     One of: empty, fatturapa, fatturapa-p7m, p7m, sdi-message, pec-data, ubl, cii, camt, xml, zip, xlsx, xls,
-    ods, csv, eml, pdf, image, mt940, unknown.
+    ods, csv, eml, pdf, image, mt940,
+    cbi-rh, cbi-riba, xbrl, unknown.
     """
     if not data.strip(b"\x00\r\n\t "):
         return "empty"
@@ -144,6 +148,10 @@ def read_contained(document: Contained) -> ReadResult:
     kind = document.kind
     if kind == "fatturapa":
         return read_fatturapa(document.data)
+    if kind == cbi_rh.FORMAT:
+        return cbi_rh.read_cbi_rh(document.data)
+    if kind == cbi_riba.FORMAT:
+        return cbi_riba.read_cbi_riba(document.data)
     if kind == "sdi-message":
         return ReadResult(kind, notices=(Notice("sdi_message_not_read", "", document.name),))
     if kind in _COMPANION_KINDS and document.is_inner:
@@ -319,6 +327,8 @@ def _text_kind(data: bytes, name: str) -> str:
         return "unknown"
     if text.startswith("<"):
         return _xml_kind(text, name)
+    if (head := _CBI_HEAD.match(text)) is not None:
+        return cbi_riba.FORMAT if head[1] in cbi_riba.HEADS else cbi_rh.FORMAT
     if _is_mail(data):
         return "eml"
     if ":20:" in text[:2000] and re.search(r"^:60[FM]:", text, re.MULTILINE):
