@@ -99,11 +99,30 @@ class BankTransaction:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementBalance:
+    """One balance as the bank states it; code: as written (camt "OPBD", "CLAV", …; MT940 "60F", "64", …)."""
+
+    code: str
+    amount_mills: int
+    currency: str
+    balance_date: date | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "amount": decimal_text(self.amount_mills, self.currency),
+            "currency": self.currency,
+            "date": _iso(self.balance_date),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class BankStatement:
-    """One statement of one account: balances signed like the lines (negative = overdrawn), None if not stated.
+    """One statement of one account: balances signed like the lines (negative = overdrawn), None if unstated.
 
     kind: BOOKED, INTRADAY or NOTIFICATION. number and sequence: as the bank numbers it. is_quarantined: the
-    balances and the lines do not add up, so that a person must look before anything is posted.
+    balances and the lines do not add up, so that a person must look before anything is posted. balances: all
+    that the bank states, of every kind and currency; opening and closing are in the statement's currency.
     """
 
     kind: str
@@ -122,17 +141,21 @@ class BankStatement:
     position: int = 1
     source: str | None = None
     notices: tuple[Notice, ...] = ()
+    balances: tuple[StatementBalance, ...] = ()
 
     @property
     def difference_mills(self) -> int | None:
         """Closing balance less opening balance less the booked lines; None where a balance is missing.
 
-        Zero for a statement that adds up. Lines that are not booked (PDNG, INFO) are in no balance.
+        Zero for a statement that adds up. Lines that are not booked (PDNG, INFO) are in no balance. None
+        also where a booked line is in another currency: amounts of two currencies have no sum.
         """
         if self.opening_mills is None or self.closing_mills is None:
             return None
-        booked = sum(line.amount_mills for line in self.transactions if line.status == "BOOK")
-        return self.closing_mills - self.opening_mills - booked
+        booked = [line for line in self.transactions if line.status == "BOOK"]
+        if self.currency is not None and any(line.currency != self.currency for line in booked):
+            return None
+        return self.closing_mills - self.opening_mills - sum(line.amount_mills for line in booked)
 
     def as_json(self, language: str = "en") -> dict[str, Any]:
         return {
@@ -147,6 +170,7 @@ class BankStatement:
             "opening_date": _iso(self.opening_date),
             "closing_balance": _amount(self.closing_mills, self.currency),
             "closing_date": _iso(self.closing_date),
+            "balances": [balance.as_json() for balance in self.balances],
             "difference": _amount(self.difference_mills, self.currency),
             "is_quarantined": self.is_quarantined,
             "position": self.position,

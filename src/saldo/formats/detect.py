@@ -19,7 +19,9 @@ from email.parser import BytesParser
 
 from saldo.core.errors import Rejection
 from saldo.formats import cbi_rh, cbi_riba
+from saldo.formats.camt import read_camt
 from saldo.formats.fatturapa import FORMAT, read_fatturapa
+from saldo.formats.mt940 import read_mt940
 from saldo.formats.p7m import is_p7m, open_p7m
 from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
 
@@ -64,6 +66,9 @@ _XML_KINDS = {
 }
 # The head of a CBI flow: its type, sender and receiver, day. The blank before it is gone by then.
 _CBI_HEAD = re.compile(r"(RH|EC|IB)[0-9A-Za-z ]{10}[0-9]{6}")
+# The messages camt.052, .053, .054 by their name space or their element, in whatever envelope.
+_CAMT = re.compile(r"[:.]camt\.05[234]\b|<(?:[\w.-]+:)?BkToCstmr(?:AcctRpt|Stmt|DbtCdtNtfctn)\b")
+_MT940_FIELD = re.compile(r"^:(20|21|25P?|28C?|13D|34F|6[02][FM]?|61(?=:\d{6})|64|86|90[CD]):", re.MULTILINE)
 _MAIL_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,40}:[ \t]")
 _MAIL_MARK = re.compile(rb"^(?:MIME-Version|Message-ID|Content-Type|Received|From):", re.I | re.M)
 # Files that travel with invoices and hold none: never worth a rejection.
@@ -148,6 +153,10 @@ def read_contained(document: Contained) -> ReadResult:
     kind = document.kind
     if kind == "fatturapa":
         return read_fatturapa(document.data)
+    if kind == "camt":
+        return read_camt(document.data)
+    if kind == "mt940":
+        return read_mt940(document.data)
     if kind == cbi_rh.FORMAT:
         return cbi_rh.read_cbi_rh(document.data)
     if kind == cbi_riba.FORMAT:
@@ -331,7 +340,7 @@ def _text_kind(data: bytes, name: str) -> str:
         return cbi_riba.FORMAT if head[1] in cbi_riba.HEADS else cbi_rh.FORMAT
     if _is_mail(data):
         return "eml"
-    if ":20:" in text[:2000] and re.search(r"^:60[FM]:", text, re.MULTILINE):
+    if _is_mt940(text):
         return "mt940"
     return "csv" if _is_table(text) else "unknown"
 
@@ -357,11 +366,17 @@ def _xml_kind(text: str, name: str) -> str:
         return FORMAT
     if tag in _SDI_ROOTS:
         return "sdi-message"
-    if tag == "Document" and ":camt." in text:
+    if _CAMT.search(text):
         return "camt"
     if tag.lower() == "html":
         return "unknown"
     return _XML_KINDS.get(tag, "xml")
+
+
+def _is_mt940(text: str) -> bool:
+    """Whether lines begin with two fields of MT940 or MT942, or with a :61: and its date."""
+    fields = _MT940_FIELD.findall(text.replace("\r", "\n"))
+    return len(set(fields)) > 1 or any(field.startswith("61") for field in fields)
 
 
 def _is_mail(data: bytes) -> bool:
