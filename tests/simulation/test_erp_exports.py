@@ -35,8 +35,8 @@ def _week() -> Tables:
 
     def line(account: int, number: str, day: date, cents: int, kind: str = "invoice", **told: Any) -> int:
         ix = len(documents)
-        documents.append({"invoice_id": ix, "account_id": account, "kind": kind, "number": number, "date": day,
-                          "split_vat_cents": told.pop("split", 0)})  # fmt: skip
+        documents.append({"invoice_id": ix, "account_id": account, "kind": kind, "number": number,
+                          "date": day, "split_vat_cents": told.pop("split", 0)})  # fmt: skip
         parts = told.pop("parts", 1)
         first = len(lines)
         for no in range(parts):
