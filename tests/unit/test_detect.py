@@ -43,6 +43,9 @@ PEC = b'<?xml version="1.0"?><postacert tipo="posta-certificata" errore="nessuno
         (zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "a.zip", "xlsx"),
         (SDI, "IT00000000000_1_RC_001.xml", "sdi-message"),
         (PEC, "daticert.xml", "pec-data"),
+        (b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:remt.001.001.04"/>', "", "remt"),
+        (b"UNA:+.? 'UNB+UNOC:3+A+B+260305:1000+1'", "", "edifact"),
+        (b"UNB+UNOA:2+A+B+260305:1000+1'", "", "edifact"),
         (b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"/>', "", "camt"),
         (b'<ubl:Invoice xmlns:ubl="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>', "", "ubl"),
         (b"<rsm:CrossIndustryInvoice/>", "", "cii"),
@@ -96,14 +99,16 @@ def test_archive_of_everything() -> None:
     whole = read_file(data, "all.zip").as_json("it")
     assert [record["source"] for record in whole["invoices"]] == list(numbers)
     assert sorted(r["where"].partition(":")[0] for r in whole["rejections"]) == sorted(refused)
-    assert {notice["code"] for notice in whole["notices"]} == {"sdi_message_not_read", "companion_not_read"}
+    assert {notice["code"] for notice in whole["notices"]} == {"companion_not_read"}
+    assert [(record["kind"], record["type"]) for record in whole["records"]] == [("sdi_notification", "RC")]
 
 
 def test_format_of_a_single_document_is_its_own() -> None:
     assert read_file(xml("1"), "/some/where/a.xml").as_json()["format"] == "fatturapa"
     assert read_file(envelope(xml("1")), "a.p7m").as_json()["format"] == "fatturapa"
     assert read_file(zipped({"a.xml": xml("1"), "b.xml": xml("2")}), "a.zip").format == "fatturapa"
-    assert read_file(b"%PDF-1.7", "/some/where/a.pdf").rejections[0].code == "format_not_read"
+    assert read_file(b"%PDF-1.7", "/some/where/a.pdf").rejections[0].code == "remittance_pdf_broken"
+    assert read_file(b"\x89PNG", "/some/where/a.png").rejections[0].code == "format_not_read"
 
 
 def test_certified_mail_with_the_original_inside() -> None:
@@ -126,7 +131,9 @@ def test_certified_mail_with_the_original_inside() -> None:
     data = bytes(outer)
     assert detect_kind(data, "x.eml") == "eml"
     results = read_bytes(data, "x.eml")
-    assert {name: [record.number for record in result.invoices] for name, result in results} == {
+    numbers = {name: [record.number for record in result.invoices] for name, result in results}
+    assert numbers == {
+        "x.eml": [],
         "x.eml/IT00000000000_7.xml.p7m": ["7"],
         "x.eml/IT00000000000_8.xml": ["8"],
     }

@@ -32,6 +32,8 @@ INVOICE_SOURCE = "sdi"
 # added to, one slip of the keyboard must not make every later sum impossible.
 MAX_ITEM_MILLS = 10**15 - 1
 DEFAULT_COMPANY = "MAIN"
+# Records of mail, which is only the envelope of the invoices attached to it.
+CARRIER_KINDS = frozenset({"message", "pec_receipt"})
 DOCUMENT_KINDS = frozenset({"invoice", "credit_note", "debit_note", "payment"})
 
 
@@ -90,13 +92,27 @@ def read_invoices(data: bytes, name: str) -> Told:
     """E-invoices: an XML, a p7m, or an archive of many."""
     results = [(path, named_if_inner(name, path, result)) for path, result in read_bytes(data, name)]
     invoices = [invoice for _, result in results for invoice in result.invoices]
+    others = [
+        Rejection("kind_not_imported", path, "", {"kind": result.format})
+        for path, result in results
+        if (result.statements or result.records) and not result.invoices
+    ]
+    others = [(path, record) for path, result in results for record in result.records]
+    told_nothing = not invoices and not any(result.rejections or result.notices for _, result in results)
+    only_mail = bool(others) and all(record.kind in CARRIER_KINDS for _, record in others)
     return Told(
         frame=frame_of(invoices),
-        rejections=[rejection for _, result in results for rejection in result.rejections],
+        rejections=[rejection for _, result in results for rejection in result.rejections]
+        + ([Rejection("no_document_found", "", name)] if only_mail and told_nothing else []),
         source=INVOICE_SOURCE,
         creates_companies=True,
         amends=False,
-        notices=[notice for _, result in results for notice in result.notices],
+        notices=[notice for _, result in results for notice in result.notices]
+        + [
+            Rejection("record_not_posted", "", path, {"kind": record.kind})
+            for path, record in others
+            if record.kind not in CARRIER_KINDS
+        ],
         sellers={i.seller_vat: i.seller_name for i in invoices if i.seller_vat and i.seller_name},
     )
 

@@ -11,19 +11,19 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from email import policy
-from email.errors import MessageError
-from email.message import EmailMessage, Message
-from email.parser import BytesParser
+from dataclasses import dataclass, replace
 
 from saldo.core.errors import Rejection
 from saldo.formats import cbi_rh, cbi_riba
 from saldo.formats.camt import read_camt
+from saldo.formats.correspondence import attached, attached_pdf, attached_table, is_receipt, read_mail
 from saldo.formats.fatturapa import FORMAT, read_fatturapa
 from saldo.formats.mt940 import read_mt940
 from saldo.formats.p7m import is_p7m, open_p7m
+from saldo.formats.pec import read_pec_data
 from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
+from saldo.formats.remittances import is_edifact, read_pdf, read_remadv, read_remt
+from saldo.formats.sdi import TYPE_BY_ROOT, read_sdi
 
 # Enough of a file to tell what it is.
 _HEAD_BYTES = 8192
@@ -40,22 +40,8 @@ TABULAR_KINDS = frozenset({"csv", "xlsx", "xls", "ods"})
 
 _XML_ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 _SKIPPED_MARKUP = re.compile(r"<\?.*?\?>|<!--.*?-->", re.DOTALL)
-_SDI_ROOTS = frozenset(
-    {
-        "AttestazioneTrasmissioneFattura",
-        "FileMetadati",
-        "MetadatiInvioFile",
-        "NotificaDecorrenzaTermini",
-        "NotificaEsito",
-        "NotificaEsitoCommittente",
-        "NotificaMancataConsegna",
-        "NotificaScarto",
-        "RicevutaConsegna",
-        "RicevutaImpossibilitaRecapito",
-        "RicevutaScarto",
-        "ScartoEsitoCommittente",
-    }
-)
+_SDI_SPACE = re.compile(r"fatturapa\.gov\.it/sdi/messaggi|/xsd/fattura/messaggi")
+_REMT = re.compile(r":remt\.001\.|<(?:[\w.-]+:)?RmtAdvc\b")
 _MAGIC = ((b"%PDF-", "pdf"), (b"\x89PNG", "image"), (b"\xff\xd8\xff", "image"), (b"GIF8", "image"))
 _XML_KINDS = {
     "Invoice": "ubl",
@@ -83,19 +69,21 @@ class Contained:
     """One document found in a file: its path ("archive.zip/IT01234567890_1.xml.p7m"), its kind, its bytes.
 
     is_inner: whether it came out of an archive or a message rather than being the file itself.
+    in_mail: whether it came out of a message that somebody wrote to us.
     """
 
     name: str
     kind: str
     data: bytes
     is_inner: bool = False
+    in_mail: bool = False
 
 
 def detect_kind(data: bytes, name: str = "") -> str:
     """The kind of ``data`` by its content; ``name`` decides only between kinds that look alike.
 
     One of: empty, fatturapa, fatturapa-p7m, p7m, sdi-message, pec-data, ubl, cii, camt, xml, zip, xlsx, xls,
-    ods, csv, eml, pdf, image, mt940,
+    ods, csv, eml, pdf, image, mt940, remt, edifact,
     cbi-rh, cbi-riba, xbrl, unknown.
     """
     if not data.strip(b"\x00\r\n\t "):
@@ -138,7 +126,11 @@ def read_file(data: bytes, name: str) -> ReadResult:
     results = read_bytes(data, name)
     if len(results) == 1:
         return named_if_inner(name, *results[0])
-    formats = {result.format for _, result in results if result.invoices or not result.rejections}
+    formats = {
+        result.format
+        for _, result in results
+        if result.format != "eml" and (result.invoices or not result.rejections)
+    }
     format_ = formats.pop() if len(formats) == 1 else detect_kind(data, name)
     return merged(format_, [named_if_inner(name, path, result) for path, result in results])
 
@@ -162,15 +154,37 @@ def read_contained(document: Contained) -> ReadResult:
     if kind == cbi_riba.FORMAT:
         return cbi_riba.read_cbi_riba(document.data)
     if kind == "sdi-message":
-        return ReadResult(kind, notices=(Notice("sdi_message_not_read", "", document.name),))
+        return read_sdi(document.data, document.name)
+    if kind == "remt":
+        return read_remt(document.data)
+    if kind == "edifact":
+        return read_remadv(document.data)
+    if kind == "eml":
+        # What cannot be taken apart is refused once, by its opener.
+        return replace(read_mail(document.data), rejections=())
+    if document.in_mail and (advice := _attached_advice(document)):
+        return advice
     if kind in _COMPANION_KINDS and document.is_inner:
         return ReadResult(kind, notices=(Notice("companion_not_read", "", document.name, {"kind": kind}),))
+    if kind == "pdf":
+        return read_pdf(document.data)
+    if kind == "pec-data":
+        return read_pec_data(document.data)
     if kind in TABULAR_KINDS:
         return refused(kind, Rejection("table_needs_profile", "", document.name))
     if kind == "empty":
         return refused(kind, Rejection("empty_file", "", document.name))
     excerpt = document.data[:120].decode("utf-8", errors="replace")
     return refused(kind, Rejection("format_not_read", "", excerpt, {"kind": kind}))
+
+
+def _attached_advice(document: Contained) -> ReadResult | None:
+    """The remittance advice that an attachment is; None where it is anything else."""
+    if document.kind == "pdf":
+        return attached_pdf(document.data)
+    if document.kind in ("csv", "xlsx"):
+        return attached_table(document.data, document.name, document.kind)
+    return None
 
 
 # -- containers ------------------------------------------------------------------------------------------
@@ -194,20 +208,28 @@ _Rejections = list[tuple[str, Rejection]]
 
 
 def _open(
-    data: bytes, path: str, depth: int, budget: _Budget, rejections: _Rejections
+    data: bytes,
+    path: str,
+    depth: int,
+    budget: _Budget,
+    rejections: _Rejections,
+    in_mail: bool = False,
 ) -> Iterator[Contained]:
-    """The documents in ``data``, depth first."""
+    """The documents in ``data``, depth first; a message is one itself, before those that it carries."""
     kind = "p7m" if is_p7m(data) else detect_kind(data, path)
     opener = _OPENERS.get(kind)
+    if opener is None or kind == "eml":
+        yield Contained(path, kind, data, is_inner=depth > 0, in_mail=in_mail)
     if opener is None:
-        yield Contained(path, kind, data, is_inner=depth > 0)
         return
     if depth >= MAX_DEPTH:
         rejections.append((path, Rejection("container_too_deep", "", path, {"limit": MAX_DEPTH})))
         return
+    # The attachments of a receipt are those of our own message.
+    in_mail = in_mail or (kind == "eml" and not is_receipt(data))
     try:
         for inner_path, inner in opener(data, path, budget, rejections):
-            yield from _open(inner, inner_path, depth + 1, budget, rejections)
+            yield from _open(inner, inner_path, depth + 1, budget, rejections, in_mail)
     except Refusal as refusal:
         rejections.append((path, refusal.rejection))
 
@@ -260,39 +282,12 @@ def _member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) 
 
 def _from_mail(data: bytes, path: str, budget: _Budget, _: _Rejections) -> Iterator[tuple[str, bytes]]:
     """The attachments of a message and of the messages inside it (a PEC carries the original that way)."""
-    try:
-        message = BytesParser(policy=policy.default).parsebytes(data)
-        parts = list(_leaves(message, 0))
-    except (MessageError, ValueError, LookupError, RecursionError) as error:
-        raise Refusal(Rejection("mail_broken", "", path, {"reason": str(error)})) from error
-    for ordinal, part in enumerate(parts, start=1):
-        content = part.get_payload(decode=True)
-        file_name = part.get_filename()
-        if not isinstance(content, bytes) or not content:
-            continue
-        inner_path = f"{path}/{file_name or f'part-{ordinal}'}"
-        if _COMPANION_NAMES.search(inner_path) or (file_name is None and _is_body(part)):
+    for name, content in attached(data):
+        inner_path = f"{path}/{name}"
+        if _COMPANION_NAMES.search(inner_path):
             continue
         budget.take(len(content))
         yield inner_path, content
-
-
-def _leaves(message: Message, depth: int) -> Iterator[Message]:
-    if depth > 20:
-        raise ValueError("too many nested parts")
-    if message.is_multipart():
-        for part in message.get_payload():
-            if isinstance(part, Message):
-                yield from _leaves(part, depth + 1)
-    else:
-        yield message
-
-
-def _is_body(part: Message) -> bool:
-    is_attachment = isinstance(part, EmailMessage) and part.is_attachment()
-    return part.get_content_maintype() in ("text", "image") and not is_attachment and "xml" not in (
-        part.get_content_subtype()
-    )  # fmt: skip
 
 
 def _bomb(path: str) -> Rejection:
@@ -338,6 +333,8 @@ def _text_kind(data: bytes, name: str) -> str:
         return _xml_kind(text, name)
     if (head := _CBI_HEAD.match(text)) is not None:
         return cbi_riba.FORMAT if head[1] in cbi_riba.HEADS else cbi_rh.FORMAT
+    if is_edifact(text):
+        return "edifact"
     if _is_mail(data):
         return "eml"
     if _is_mt940(text):
@@ -364,8 +361,10 @@ def _xml_kind(text: str, name: str) -> str:
     tag = root.group(1) if root else ""
     if tag.startswith("FatturaElettronica"):
         return FORMAT
-    if tag in _SDI_ROOTS:
+    if tag in TYPE_BY_ROOT or _SDI_SPACE.search(text):
         return "sdi-message"
+    if _REMT.search(text):
+        return "remt"
     if _CAMT.search(text):
         return "camt"
     if tag.lower() == "html":
