@@ -47,9 +47,7 @@ def _certified(outer: Mail) -> MessageRecord:
     inner = pec.transported(outer)
     envelope = pec.read_receipt(outer)
     message = read_message(outer if inner is None else inner)
-    missing = (
-        () if inner is not None else (Rejection("pec_message_missing", "postacert.eml", message.subject),)
-    )
+    lost = Rejection("pec_message_missing", "postacert.eml", message.subject)
     return replace(
         message,
         message_id=message.message_id or envelope.reference_message_id,
@@ -70,7 +68,7 @@ def is_receipt(data: bytes) -> bool:
 
 
 def attached(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of the files in a message and in the messages inside it. Raises Refusal("mail_broken")."""
+    """(name, bytes) of the files in a message and in those inside it. Raises Refusal("mail_broken")."""
     for ordinal, part in enumerate(leaves(parse_mail(data)), start=1):
         name = file_name(part)
         if name is None and _is_body(part):
