@@ -22,7 +22,7 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mixed(values: Any) -> Any:
     values = (values ^ (values >> np.uint64(30))) * _MIX_1
     values = (values ^ (values >> np.uint64(27))) * _MIX_2
     return values ^ (values >> np.uint64(31))
@@ -32,14 +32,17 @@ class Draws:
     """The draws of one seed. Ids are whole numbers, or arrays of them that broadcast to one shape."""
 
     def __init__(self, seed: int) -> None:
-        self._seed = _mixed(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64) + _GOLDEN)
+        with np.errstate(over="ignore"):
+            self._seed = _mixed(np.uint64(seed & 0xFFFFFFFFFFFFFFFF) + _GOLDEN)
 
     def bits(self, purpose: str, *ids: Ids) -> NDArray[np.uint64]:
-        """64 random bits for each id."""
+        """64 random bits for each id: an array, or one number where all ids are single numbers."""
         with np.errstate(over="ignore"):
             state = _mixed(self._seed + np.uint64(crc32(purpose.encode())) * _GOLDEN)
             for each in ids:
-                state = _mixed(state + np.asarray(each).astype(np.int64).astype(np.uint64) * _GOLDEN + _GOLDEN)
+                state = _mixed(
+                    state + np.asarray(each).astype(np.int64).astype(np.uint64) * _GOLDEN + _GOLDEN
+                )
             return state
 
     def uniform(self, purpose: str, *ids: Ids) -> Floats:

@@ -74,10 +74,11 @@ ACCOUNTS: Schema = {
     "limit_cents": pl.Int64,
 }  # fmt: skip
 
-# Invoices and credit notes in order of date. Amounts of credit notes are positive too; kind tells them apart.
+# Documents. Amounts of credits are positive too; kind tells them apart. Invoices are numbered from 0 in order of
+# date, the others after them as they come. on_account: what the ERP books for money that belongs to no invoice.
 INVOICES: Schema = {
     "invoice_id": pl.Int32, "account_id": pl.Int32,
-    "kind": pl.String,                # "invoice", "credit_note"
+    "kind": pl.String,                # "invoice", "credit_note", "on_account"
     "number": pl.String, "date": pl.Date,
     "taxable_cents": pl.Int64, "vat_cents": pl.Int64, "total_cents": pl.Int64, "vat_rate": pl.Float64,
     "split_vat_cents": pl.Int64,      # VAT that a public body pays to the state
@@ -87,7 +88,8 @@ INVOICES: Schema = {
     "reason": pl.String,              # of a credit note: "", or the reason of the dispute it ends
 }  # fmt: skip
 
-# Installments of invoices, and one line for each credit note (amounts negative): the lines of the ERP.
+# Installments of invoices, and one line for each credit note and payment on account (amounts negative): the lines
+# of the ERP.
 INSTALLMENTS: Schema = {
     "installment_id": pl.Int32, "invoice_id": pl.Int32, "account_id": pl.Int32, "no": pl.Int16,
     "due_date": pl.Date,
@@ -105,7 +107,7 @@ ORDERS: Schema = {
 PAYMENTS: Schema = {
     "payment_id": pl.Int32, "company_id": pl.Int16, "bank_id": pl.Int16,
     "kind": pl.String,                # "transfer", "riba" (credit of a slip), "sdd" (credit of a batch),
-                                      # "riba_return", "sdd_return" (debits), "fee" (debit)
+                                      # "riba_return", "sdd_return", "fee", "refund" (debits)
     "payer_id": pl.Int32,             # customer that pays; null for riba, sdd, fee
     "booking_date": pl.Date, "value_date": pl.Date, "amount_cents": pl.Int64,
     "payer_name": pl.String,          # as the bank prints it
@@ -119,14 +121,15 @@ PAYMENTS: Schema = {
 }  # fmt: skip
 
 # truth: what a payment is for. kind: "paid", "charges", "rounding", "discount" (what is missing, positive, was
-# meant as paid), "duplicate", "on_account" (no installment), "credit" (a credit note that was taken off).
+# meant as paid), "duplicate" and "on_account" (installment: the line that the ERP makes of it), "credit" (a
+# credit note that was taken off), "refund" (of the line of such a credit).
 PAYMENT_LINES: Schema = {
     "payment_id": pl.Int32, "installment_id": pl.Int32, "kind": pl.String,
     "amount_cents": pl.Int64,
 }  # fmt: skip
 
 # What the ERP books against its lines, signed like them: the open amount of a line on a day is its cash_cents
-# less the postings up to that day. kind: "payment", "credit", "write_off", "return".
+# less the postings up to that day. kind: "payment", "credit", "write_off", "return", "refund".
 POSTINGS: Schema = {
     "installment_id": pl.Int32, "posted_date": pl.Date, "effective_date": pl.Date,
     "amount_cents": pl.Int64, "kind": pl.String, "payment_id": pl.Int32,

@@ -1,0 +1,186 @@
+"""The state of a world on a day: what is owed, what the ERP has booked, what is put down for later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from saldo.simulation.draws import Draws
+from saldo.simulation.world import days, tables
+from saldo.simulation.world.behavior import TRANSFER, Customers, Intentions
+from saldo.simulation.world.books import Agenda, Table
+from saldo.simulation.world.days import NEVER
+from saldo.simulation.world.parameters import Parameters
+
+
+@dataclass(slots=True)
+class Credit:
+    """A credit note or a payment on account with what is left of it."""
+
+    line: int
+    account: int
+    number: str
+    cents: int
+    related: int | None
+    is_note: bool
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class Books:
+    """The tables that grow with the days."""
+
+    invoices: Table = field(default_factory=lambda: Table(tables.INVOICES))
+    installments: Table = field(default_factory=lambda: Table(tables.INSTALLMENTS))
+    payments: Table = field(default_factory=lambda: Table(tables.PAYMENTS))
+    payment_lines: Table = field(default_factory=lambda: Table(tables.PAYMENT_LINES))
+    postings: Table = field(default_factory=lambda: Table(tables.POSTINGS))
+    remittances: Table = field(default_factory=lambda: Table(tables.REMITTANCES))
+    messages: Table = field(default_factory=lambda: Table(tables.MESSAGES))
+    replies: Table = field(default_factory=lambda: Table(tables.REPLIES))
+    disputes: Table = field(default_factory=lambda: Table(tables.DISPUTES))
+
+
+class State:
+    """Arrays by installment, account, customer and invoice; ``today`` is a day number.
+
+    remaining: what the customer still means to owe, in cents. erp_open: what the ERP shows. The difference
+    is what is on its way through the bank and the office. settled_at: no later contact may bring a payment
+    forward that a plan or a resolved dispute has already dated.
+    """
+
+    def __init__(
+        self,
+        p: Parameters,
+        draws: Draws,
+        customers: Customers,
+        customer_frame: pl.DataFrame,
+        payer_banks: pl.DataFrame,
+        accounts: pl.DataFrame,
+        invoices: pl.DataFrame,
+        intentions: Intentions,
+        left_day: NDArray[np.int64],
+    ) -> None:
+        self.p, self.draws, self.customers, self.lines = p, draws, customers, intentions
+        self.agenda, self.books = Agenda(), Books()
+        self.remaining = intentions.cash.copy()
+        self.erp_open = intentions.cash.copy()
+        self.company = accounts["company_id"].cast(pl.Int64).to_numpy()
+        self.account_customer = accounts["customer_id"].cast(pl.Int64).to_numpy()
+        self.account_codes = accounts["code"].to_list()
+        self.numbers = invoices["number"].to_list()
+        self.orders = invoices["order_number"].to_list()
+        self.invoice_day = invoices["date"].cast(pl.Int32).cast(pl.Int64).to_numpy()
+        self.invoice_account = invoices["account_id"].cast(pl.Int64).to_numpy()
+        self.invoice_total = invoices["total_cents"].to_numpy()
+        self.names = customer_frame["name"].to_list()
+        self.languages = customer_frame["language"].to_list()
+        self.is_foreign = (customer_frame["country"] != "IT").to_numpy()
+        self.styles = customer_frame["reference_style"].to_list()
+        self.habits = customer_frame["remittance_habit"].to_list()
+        self._parent = customer_frame["paid_by"].cast(pl.Int64).fill_null(-1).to_numpy()
+        self._merged = customer_frame["merged_into"].cast(pl.Int64).fill_null(-1).to_numpy()
+        self._merged_day = (
+            customer_frame["merged_date"].cast(pl.Int32).cast(pl.Int64).fill_null(NEVER).to_numpy()
+        )
+        self._ibans = _by_customer(payer_banks)
+        self.is_bound = np.zeros(len(intentions.cash), dtype=np.bool_)
+        self.is_asked = np.zeros(len(intentions.cash), dtype=np.bool_)
+        self.is_returned = np.zeros(len(intentions.cash), dtype=np.bool_)
+        self.credits: dict[int, list[Credit]] = {}
+        self.counters: dict[tuple[str, int, int], int] = {}
+        self.contacts: dict[int, list[int]] = {}
+        self.complaints: list[tuple[int, int]] = []
+        self._by_account = np.argsort(intentions.account, kind="stable")
+        self._account_starts = np.searchsorted(
+            intentions.account[self._by_account], np.arange(accounts.height + 1)
+        )
+        self._by_invoice_starts = np.searchsorted(intentions.invoice, np.arange(invoices.height + 1))
+        self.vat_rate = invoices["vat_rate"].to_list()
+        self.left_day = left_day
+        self.today = 0
+
+    def lines_of_account(self, account: int) -> NDArray[np.int64]:
+        return self._by_account[self._account_starts[account] : self._account_starts[account + 1]]
+
+    def lines_of_invoice(self, invoice: int) -> NDArray[np.int64]:
+        """Installments are numbered in order of their invoices."""
+        return np.arange(self._by_invoice_starts[invoice], self._by_invoice_starts[invoice + 1])
+
+    def payers(self, customer: NDArray[np.int64], day: int) -> NDArray[np.int64]:
+        """Who pays for each customer on ``day``: its parent, who took it over, itself."""
+        taken_over = self._merged_day[customer] <= day
+        owner = np.where(taken_over, self._merged[customer], customer)
+        parent = self._parent[owner]
+        return np.where(parent >= 0, parent, owner)
+
+    def iban(self, customer: int, day: int) -> str:
+        """The bank account from which the customer pays on ``day``."""
+        found = ""
+        for since, iban in self._ibans.get(customer, ()):
+            if since <= day or not found:
+                found = iban
+        return found
+
+    def is_payable(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Lines that the customer pays itself: a receipt in the bank's hands is not among them."""
+        return (self.lines.method[lines] == TRANSFER) | self.is_returned[lines]
+
+    def next_number(self, series: str, company: int, day: int) -> str:
+        """Numbers of credit notes ("NC") and payments on account ("ACC") run within company and year."""
+        year = int(days.year_of(day))
+        key = (series, company, year)
+        self.counters[key] = self.counters.get(key, 0) + 1
+        return f"{series} {self.counters[key]}/{year % 100:02d}"
+
+    # -- the ERP's books --------------------------------------------------------------------------------
+
+    def post_later(
+        self, day: int, line: int, effective: int, cents: int, kind: str, payment: int | None
+    ) -> None:
+        self.agenda.put(day, "post", line, effective, cents, kind, payment)
+
+    def post(self, line: int, effective: int, cents: int, kind: str, payment: int | None) -> None:
+        """Book ``cents`` (signed like the line) against a line of the ERP today."""
+        if line < len(self.erp_open):
+            self.erp_open[line] -= cents
+        self.books.postings.add((line, days.day_of(self.today), days.day_of(effective), cents, kind, payment))
+
+    def credit(
+        self, kind: str, account: int, cents: int, day: int, related: int | None, reason: str
+    ) -> Credit:
+        """A new credit note or payment on account of ``cents`` (positive), dated ``day``."""
+        series = "NC" if kind == "credit_note" else "ACC"
+        number = self.next_number(series, int(self.company[account]), day)
+        invoice = len(self.numbers) + self.books.invoices.height
+        line = len(self.erp_open) + self.books.installments.height
+        taxable, vat, rate = self._taxed(kind, cents, related)
+        when = days.day_of(day)
+        self.books.invoices.add(
+            (invoice, account, kind, number, when, taxable, vat, cents, rate, 0, 0, "", related, reason)
+        )
+        self.books.installments.add((line, invoice, account, 1, when, -cents, -cents))
+        made = Credit(line, account, number, cents, related, kind == "credit_note")
+        self.credits.setdefault(account, []).append(made)
+        return made
+
+    def _taxed(self, kind: str, cents: int, related: int | None) -> tuple[int, int, float]:
+        """(taxable, VAT, rate) of a credit: at the rate of the invoice that it is about."""
+        if kind != "credit_note" or related is None:
+            return cents, 0, 0.0
+        rate = self.vat_rate[related]
+        taxable = round(cents / (1 + rate))
+        return taxable, cents - taxable, rate
+
+
+def _by_customer(payer_banks: pl.DataFrame) -> dict[int, list[tuple[int, str]]]:
+    found: dict[int, list[tuple[int, str]]] = {}
+    rows = payer_banks.sort("customer_id", "from_date").select(
+        "customer_id", pl.col("from_date").cast(pl.Int32), "iban"
+    )
+    for customer, since, iban in rows.iter_rows():
+        found.setdefault(customer, []).append((since, iban))
+    return found
