@@ -92,11 +92,6 @@ def read_invoices(data: bytes, name: str) -> Told:
     """E-invoices: an XML, a p7m, or an archive of many."""
     results = [(path, named_if_inner(name, path, result)) for path, result in read_bytes(data, name)]
     invoices = [invoice for _, result in results for invoice in result.invoices]
-    others = [
-        Rejection("kind_not_imported", path, "", {"kind": result.format})
-        for path, result in results
-        if (result.statements or result.records) and not result.invoices
-    ]
     others = [(path, record) for path, result in results for record in result.records]
     told_nothing = not invoices and not any(result.rejections or result.notices for _, result in results)
     only_mail = bool(others) and all(record.kind in CARRIER_KINDS for _, record in others)
@@ -112,6 +107,11 @@ def read_invoices(data: bytes, name: str) -> Told:
             Rejection("record_not_posted", "", path, {"kind": record.kind})
             for path, record in others
             if record.kind not in CARRIER_KINDS
+        ]
+        + [
+            Rejection("record_not_posted", "", path, {"kind": result.format})
+            for path, result in results
+            if result.statements
         ],
         sellers={i.seller_vat: i.seller_name for i in invoices if i.seller_vat and i.seller_name},
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
-from saldo.core.errors import Rejection, SaldoError
+from saldo.core.errors import Rejection, SaldoError, clipped
 from saldo.core.money import decimal_text
+from saldo.formats.correspondence import is_advice, read_as_remittance
 from saldo.formats.detect import TABULAR_KINDS, detect_kind, read_file
 from saldo.formats.tabular import (
     dump_toml,
@@ -26,6 +28,8 @@ DEFAULT_CURRENCY = "EUR"
 
 # A million installments are about 150 MB; reading takes several times a file's size of memory.
 MAX_FILE_BYTES = 512 << 20
+# How many lines of a kind the terminal shows.
+MOST_LINES = 50
 
 
 def file_bytes(path: str) -> bytes:
@@ -44,13 +48,24 @@ def file_bytes(path: str) -> bytes:
 @click.command()
 @click.argument("file")
 @click.option("--mapping", "profile", help="Mapping profile (name or file) for a CSV or XLSX.")
+@click.option(
+    "--as",
+    "meaning",
+    type=click.Choice(("auto", "receivables", "remittance")),
+    default="auto",
+    show_default=True,
+    help="What a CSV or XLSX is.",
+)
 @json_option
 @command
-def read(file: str, profile: str | None, as_json: bool) -> None:
-    """Read FILE (e-invoice, p7m, archive, CSV or XLSX) to normalized records. Needs no database."""
+def read(file: str, profile: str | None, meaning: str, as_json: bool) -> None:
+    """Read FILE (e-invoice, bank statement, archive, CSV or XLSX) to normalized records. Needs no database."""
     data = file_bytes(file)
     name = Path(file).name
-    if detect_kind(data, name) in TABULAR_KINDS or profile:
+    kind = detect_kind(data, name)
+    if _is_remittance(data, name, kind, profile, meaning):
+        told = read_as_remittance(data, name, kind).as_json(language())
+    elif kind in TABULAR_KINDS or profile:
         told = table_json(data, name, profile)
     else:
         told = read_file(data, name).as_json(language())
@@ -58,7 +73,15 @@ def read(file: str, profile: str | None, as_json: bool) -> None:
         print_json(told)
     else:
         _show(told)
-    sys.exit(NEEDS_A_PERSON if told["rejections"] else 0)
+    is_held = any(statement["is_quarantined"] for statement in told["statements"])
+    sys.exit(NEEDS_A_PERSON if told["rejections"] or is_held else 0)
+
+
+def _is_remittance(data: bytes, name: str, kind: str, profile: str | None, meaning: str) -> bool:
+    """Whether a table is to be read as a remittance advice: asked for, or said by its own words."""
+    if kind not in TABULAR_KINDS:
+        return False
+    return meaning == "remittance" or (meaning == "auto" and not profile and is_advice(data, name, kind))
 
 
 def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
@@ -119,8 +142,26 @@ def _finished(invoice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(told: dict[str, Any]) -> None:
-    click.echo(f"{told['format']}: {len(told['invoices'])} documents")
-    for invoice in told["invoices"][:50]:
+    click.echo(f"{told['format']}: {_counts(told)}")
+    _show_invoices(told["invoices"])
+    for statement in told["statements"]:
+        _show_statement(statement)
+    _show_records(told.get("records", []))
+    show_rejections(told["rejections"])
+
+
+def _counts(told: dict[str, Any]) -> str:
+    """ "3 documents", "1 statements, 2 records": the kinds of things there are, or no documents."""
+    found = {
+        "documents": told["invoices"],
+        "statements": told["statements"],
+        "records": told.get("records", []),
+    }
+    return ", ".join(f"{len(things)} {name}" for name, things in found.items() if things) or "0 documents"
+
+
+def _show_invoices(invoices: list[dict[str, Any]]) -> None:
+    for invoice in invoices[:MOST_LINES]:
         parts = "; ".join(
             f"{part['due_date'] or '?'} {part['amount']}" for part in invoice["installments"][:6]
         )
@@ -128,9 +169,67 @@ def _show(told: dict[str, Any]) -> None:
             f"  {invoice['kind']:<12} {invoice['number']:<18} {invoice['date']}  {invoice['total']:>14} "
             f"{invoice['currency'] or ''}  {parts}"
         )
-    if len(told["invoices"]) > 50:
-        click.echo(f"  … and {len(told['invoices']) - 50} more (--json shows all)")
-    show_rejections(told["rejections"])
+    _show_more(len(invoices))
+
+
+def _show_statement(statement: dict[str, Any]) -> None:
+    """Account and period, opening balance, lines, closing balance, and whether they add up."""
+    account = clipped(statement["account"]) or "account unknown"
+    period = f"{statement['from_date'] or '?'} to {statement['to_date'] or '?'}"
+    number = "/".join(clipped(part) for part in (statement["number"], statement["sequence"]) if part)
+    click.echo(
+        f"  {statement['kind']}  {account}  {statement['currency'] or ''}  {period}  {number}".rstrip()
+    )
+    _show_balance("opening", statement)
+    for line in statement["transactions"][:MOST_LINES]:
+        text = " · ".join(
+            clipped(part) for part in (line["counterparty_name"], line["remittance_text"]) if part
+        )
+        status = "" if line["status"] == "BOOK" else f"  {clipped(line['status'])}"
+        click.echo(
+            f"    {line['booking_date'] or '?':<10}  {line['amount']:>16}  {clipped(line['code'] or '-'):<15}"
+            f"{status}  {clipped(text, 100)}".rstrip()
+        )
+    _show_more(len(statement["transactions"]))
+    _show_balance("closing", statement)
+    click.echo(f"    {_proof(statement)}")
+    for notice in statement["notices"]:
+        errors.print(f"    {notice['why']} {notice['remedy']}", markup=False, soft_wrap=True)
+
+
+def _show_balance(name: str, statement: dict[str, Any]) -> None:
+    amount = statement[f"{name}_balance"]
+    if amount is not None:
+        click.echo(f"    {statement[f'{name}_date'] or '?':<10}  {amount:>16}  {name} balance")
+
+
+def _proof(statement: dict[str, Any]) -> str:
+    if statement["difference"] is None:
+        said = "cannot be proven by its balances"
+    elif statement["opening_balance"] is not None and Decimal(statement["difference"]) == 0:
+        said = "adds up"
+    else:
+        said = f"does not add up: difference {statement['difference']}"
+    return f"{said}; quarantined" if statement["is_quarantined"] else said
+
+
+def _show_records(records: list[dict[str, Any]]) -> None:
+    """Records of any kind: what they are and state, with the length of what is listed in them."""
+    for record in records[:MOST_LINES]:
+        parts = [
+            f"{name}: {len(value) if isinstance(value, list) else clipped(str(value), 60)}"
+            for name, value in record.items()
+            if name not in ("kind", "notices")
+            and value not in (None, "", [], {})
+            and not isinstance(value, dict)
+        ]
+        click.echo(f"  {clipped(str(record.get('kind', '')))}  {'; '.join(parts)}")
+    _show_more(len(records))
+
+
+def _show_more(count: int) -> None:
+    if count > MOST_LINES:
+        click.echo(f"  … and {count - MOST_LINES} more (--json shows all)")
 
 
 def show_rejections(rejections: list[dict[str, Any]], most: int = 20) -> None:
