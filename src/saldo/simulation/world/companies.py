@@ -46,7 +46,7 @@ def banks(p: Parameters, draws: Draws) -> pl.DataFrame:
                 **{key: getattr(bank, key) for key in BANKS if hasattr(bank, key)},
                 "cin": cin(bank.abi, bank.cab, bank.account),
                 "iban": iban("IT", bank.abi, bank.cab, int(bank.account)),
-                "opening_cents": int(draws.whole("bank/opening", *OPENING, index)) * 100,
+                "opening_cents": draws.whole("bank/opening", *OPENING, index).item() * 100,
             }
         )
     return pl.DataFrame(rows, schema=BANKS)

@@ -128,18 +128,19 @@ class Groups:
 
 
 def groups(
-    p: Parameters, draws: Draws, ordinary: NDArray[np.bool_], may_lead: NDArray[np.bool_], span: Span
+    p: Parameters, draws: Draws, ordinary: NDArray[np.bool_], in_groups: NDArray[np.bool_], span: Span
 ) -> Groups:
-    """Parents and mergers among ``ordinary`` customers; parents and buyers also ``may_lead``. A parent has no
-    parent, is larger than its subsidiaries, and is not taken over."""
+    """Groups and mergers among ``ordinary`` customers; parents, subsidiaries and buyers are also ``in_groups``.
+    A parent has no parent, is larger than its subsidiaries, and is not taken over."""
     count = len(ordinary)
     options = p.customers
     ids = np.flatnonzero(ordinary)
     below_top = ids[ids >= count // 20]
-    children = picked(draws, "group/child", round(options.subsidiary_share * count), below_top)
+    possible = below_top[in_groups[below_top]]
+    children = picked(draws, "group/child", round(options.subsidiary_share * count), possible)
     parent = np.full(count, -1, dtype=np.int64)
     paid_by = parent.copy()
-    leaders = np.setdiff1d(ids[may_lead[ids]], children)
+    leaders = np.setdiff1d(ids[in_groups[ids]], children)
     parent[children] = _larger(draws, "group/parent", leaders, children)
     pays = shared_out(
         draws, "group/pays", [1 - options.parent_pays_share, options.parent_pays_share], len(children)
