@@ -130,8 +130,8 @@ class Groups:
 def groups(
     p: Parameters, draws: Draws, ordinary: NDArray[np.bool_], in_groups: NDArray[np.bool_], span: Span
 ) -> Groups:
-    """Groups and mergers among ``ordinary`` customers; parents, subsidiaries and buyers are also ``in_groups``.
-    A parent has no parent, is larger than its subsidiaries, and is not taken over."""
+    """Groups and mergers among ``ordinary`` customers; parents, subsidiaries and buyers also ``in_groups``. A
+    parent has no parent, is larger than its subsidiaries, and is not taken over."""
     count = len(ordinary)
     options = p.customers
     ids = np.flatnonzero(ordinary)
