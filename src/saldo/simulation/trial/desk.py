@@ -1,0 +1,157 @@
+"""Saldo as the office of a trial uses it: files in, the day's run, items and worklist out, outcomes recorded.
+
+Everything goes through the real flows, queries and operations, with a simulated clock in the context. Import
+this only after Django is set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from saldo.analytics.ranking import DATED, VALUE
+from saldo.collection.operations import record_outcome
+from saldo.collection.queries import ActionRow, worklist
+from saldo.core.context import Context
+from saldo.core.priors import NO_ACTION, default_priors
+from saldo.flows.day import run_day
+from saldo.flows.import_documents import ImportResult, confirm_closures, import_file
+from saldo.identity.operations import ensure_company
+from saldo.identity.queries import CompanyRow, latest_day_run
+from saldo.ledger.queries import open_items
+from saldo.parties.frames import account_names
+from saldo.simulation.files.erp_exports import mapping_texts
+from saldo.simulation.files.world_file import WorldFile
+from saldo.simulation.trial.policies import DueItem, Suggestion
+from saldo.storage.frames import copy_out
+
+ACTOR = "system:trial"
+WORKLIST_ROWS = 2_000
+_BLOCKS = (DATED, VALUE)
+_LINES_SCHEMA = {
+    "item_id": pl.Int64, "account_id": pl.Int64, "company": pl.String, "number": pl.String, "no": pl.Int64,
+}  # fmt: skip
+
+
+class Clock:
+    """The time of a simulated day: it begins at seven in the morning, every look at it is later."""
+
+    def __init__(self, day: date) -> None:
+        self.now = datetime.combine(day, time(7), UTC)
+
+    def begin(self, day: date) -> None:
+        self.now = max(self.now, datetime.combine(day, time(7), UTC))
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+@dataclass(slots=True)
+class Desk:
+    """One database with the world's companies. lines: the ledger's installments as the ERP names them."""
+
+    clock: Clock
+    day: date
+    companies: dict[str, CompanyRow] = field(default_factory=dict)
+    mappings: dict[str, str] = field(default_factory=lambda: dict(mapping_texts()))
+    lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_LINES_SCHEMA))
+
+    def begin(self, day: date) -> None:
+        self.day = day
+        self.clock.begin(day)
+
+    def context(self, company_id: int | None = None) -> Context:
+        return Context(ACTOR, self.day, self.clock, company_id=company_id)
+
+    def add_company(self, code: str, name: str, vat: str) -> None:
+        self.companies[code] = ensure_company(self.context(), code, name, vat_number=vat)
+
+    def take_in(self, code: str, file: WorldFile) -> ImportResult:
+        """Import a file for a company; many lines gone at once are confirmed, as the office would."""
+        assert file.mapping is not None, file.path
+        path = PurePosixPath(file.path)
+        ctx = self.context(self.companies[code].id)
+        result = import_file(
+            ctx,
+            path.name,
+            file.data,
+            "receivables",
+            self.mappings.get(PurePosixPath(file.mapping).name, file.mapping),
+            company_code=code,
+            as_at=file.day,
+        )
+        if result.status == "asks" and result.batch_id is not None:
+            return confirm_closures(ctx, result.batch_id)
+        return result
+
+    def run(self) -> None:
+        """The day of every company."""
+        for company in self.companies.values():
+            run_day(self.context(company.id), company.id)
+
+    def due_items(self) -> list[DueItem]:
+        """Open debits that are overdue or fall due within the courtesy days."""
+        soon = default_priors().priority.courtesy_days
+        days = (pl.lit(self.day) - pl.col("due_date")).dt.total_days().alias("days")
+        items = (
+            open_items(self.context())
+            .filter((pl.col("kind") == "installment") & (pl.col("balance_mills") > 0))
+            .with_columns(days)
+            .filter(pl.col("days") >= -soon)
+        )
+        columns = items.select("item_id", "account_id", "days", "balance_mills")
+        return [DueItem(*row) for row in columns.iter_rows()]
+
+    def worklist(self) -> list[Suggestion]:
+        """What is to do today, the companies' lists as one: the worthiest first row comes next."""
+        lists = [list(self._rows(company)) for company in self.companies.values()]
+        merged: list[Suggestion] = []
+        while waiting := [rows for rows in lists if rows]:
+            row = min(waiting, key=lambda rows: _place(rows[0])).pop(0)
+            merged.append(Suggestion(row.account_id, row.kind))
+        return merged
+
+    def _rows(self, company: CompanyRow) -> Iterator[ActionRow]:
+        run = latest_day_run(company.id, self.day)
+        assert run is not None, "the day is run before its worklist is read"
+        rows = worklist(self.context(company.id), run, limit=WORKLIST_ROWS)
+        return (row for row in rows if row.block in _BLOCKS and row.kind != NO_ACTION)
+
+    def record(self, account_id: int, note: str, come_back: date | None = None) -> None:
+        record_outcome(self.context(), account_id, "done", note, come_back)
+
+    def names(self) -> dict[tuple[str, str], int]:
+        """(company, the customer's number without leading zeros) -> account."""
+        frame = account_names()
+        return {
+            (company, code.lstrip("0")): account
+            for company, code, account in frame.select("company", "code", "account_id").iter_rows()
+        }
+
+    def named(self, item_ids: Iterable[int]) -> dict[int, tuple[str, str, int]]:
+        """How the ERP names installments: item -> (company, document number, installment)."""
+        wanted = pl.Series("item_id", list(item_ids), dtype=pl.Int64)
+        if not wanted.is_in(self.lines["item_id"].implode()).all():
+            last = self.lines["item_id"].max() or 0
+            self.lines = pl.concat([self.lines, copy_out(_NEW_LINES, {"last": last}, _LINES_SCHEMA)])
+        rows = self.lines.filter(pl.col("item_id").is_in(wanted.implode()))
+        return {item: (company, number, no) for item, _, company, number, no in rows.iter_rows()}
+
+
+_NEW_LINES = """
+SELECT i.id, i.account_id, c.code, v.number, i.installment_no
+  FROM ledger_item i
+  JOIN ledger_invoice v ON v.id = i.invoice_id
+  JOIN identity_company c ON c.id = i.company_id
+ WHERE i.kind = 'installment' AND i.id > %(last)s
+"""
+
+
+def _place(row: ActionRow) -> tuple[int, Decimal]:
+    return (_BLOCKS.index(row.block), -row.value_per_minute)
