@@ -28,7 +28,8 @@ def balance(code: str, amount: str, day: str = "2026-02-01", currency: str = "EU
     sign = "DBIT" if amount.startswith("-") else "CRDT"
     return (
         f"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>"
-        f"<Amt Ccy='{currency}'>{amount.lstrip('-')}</Amt><CdtDbtInd>{sign}</CdtDbtInd><Dt><Dt>{day}</Dt></Dt></Bal>"
+        f"<Amt Ccy='{currency}'>{amount.lstrip('-')}</Amt><CdtDbtInd>{sign}</CdtDbtInd>"
+        f"<Dt><Dt>{day}</Dt></Dt></Bal>"
     )
 
 

@@ -93,6 +93,13 @@ def test_a_batch_is_split_by_amounts_that_add_up() -> None:
     assert (found.difference_mills, found.is_quarantined, codes(found)) == (0, False, [])
 
 
+def test_a_batch_whose_details_all_have_the_other_sign_has_that_of_the_entry() -> None:
+    credit = "<CdtDbtInd>CRDT</CdtDbtInd>"
+    parts = (details("6.00", "A", credit), details("4.00", "B", credit))
+    found = only(camt(statement(entry("10.00", *parts, sign="DBIT"), closing="90.00")))
+    assert [line.amount_mills for line in found.transactions] == [-6_000, -4_000]
+
+
 @pytest.mark.parametrize("second", [None, "3.99", "4.01"])
 def test_a_batch_that_does_not_add_up_stays_one_line(second: str | None) -> None:
     found = only(
@@ -101,7 +108,7 @@ def test_a_batch_that_does_not_add_up_stays_one_line(second: str | None) -> None
     (line,) = found.transactions
     assert (line.amount_mills, line.entry_size, line.end_to_end_id) == (10_000, 2, None)
     assert line.remittance_text == "fattura A fattura B"
-    assert line.fields["end_to_end_ids"] == "A; B"
+    assert line.fields["end_to_end_id"] == "A; B"
     assert codes(found) == ["bank_batch_not_split"]
     assert not found.is_quarantined
 

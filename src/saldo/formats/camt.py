@@ -11,7 +11,6 @@ their entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -61,6 +60,16 @@ _MESSAGES = {
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = ("CLBD",)
 _INTERIM = "ITBD"
+# What differs between the transactions of a batch.
+_OF_EACH = (
+    "end_to_end_id",
+    "customer_reference",
+    "transaction_id",
+    "mandate_id",
+    "creditor_reference",
+    "counterparty_name",
+    "counterparty_iban",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,14 +275,20 @@ def _status(element: etree._Element, kind: str) -> str:
 
 
 def _split(entry: _Entry, details: list[etree._Element]) -> list[BankTransaction]:
-    """One line per transaction; empty if an amount is absent or their sum is not the entry's."""
-    amounts: list[int] = []
-    for one in details:
-        amount = _own_amount(one, entry.currency)
-        if amount is None:
-            return []
-        sign = sign_if_stated(one)
-        amounts.append(amount.mills * (sign if sign is not None else (1 if entry.mills >= 0 else -1)))
+    """One line per transaction; empty if an amount is absent or their sum is not the entry's.
+
+    Each has its own sign, or that of the entry. Some banks state the signs of the payments that came back
+    instead: there all amounts add up with the sign of the entry.
+    """
+    stated = [_own_amount(one, entry.currency) for one in details]
+    unsigned = [amount.mills for amount in stated if amount is not None]
+    if len(unsigned) < len(details):
+        return []
+    booked_sign = 1 if entry.mills >= 0 else -1
+    signs = [sign_if_stated(one) or booked_sign for one in details]
+    amounts = [sign * mills for sign, mills in zip(signs, unsigned, strict=True)]
+    if sum(amounts) != entry.mills:
+        amounts = [booked_sign * mills for mills in unsigned]
     if sum(amounts) != entry.mills:
         return []
     return [_line(entry, one, mills, len(details)) for one, mills in zip(details, amounts, strict=True)]
@@ -310,13 +325,7 @@ def _unsplit(entry: _Entry, details: list[etree._Element], notices: list[Notice]
         if all(getattr(line, name) == getattr(first, name) for line in lines)
     }
     blank = BankTransaction(1, None, entry.mills, entry.currency)
-    # What differs is kept together, so that no reference is lost though no amount belongs to it.
-    shared["fields"] = (
-        _fields(entry.element, None)
-        | _if_said("end_to_end_ids", _all_of(line.end_to_end_id for line in lines))
-        | _if_said("creditor_references", _all_of(line.creditor_reference for line in lines))
-        | _if_said("counterparty_names", _all_of(line.counterparty_name for line in lines))
-    )
+    shared["fields"] = _all_fields(lines)
     texts = dict.fromkeys(line.remittance_text for line in lines if line.remittance_text)
     numbers = dict.fromkeys(number for line in lines for number in line.document_refs)
     return replace(
@@ -324,8 +333,17 @@ def _unsplit(entry: _Entry, details: list[etree._Element], notices: list[Notice]
     )
 
 
-def _all_of(texts: Iterable[str | None]) -> str:
-    return "; ".join(dict.fromkeys(text for text in texts if text))
+def _all_fields(lines: list[BankTransaction]) -> dict[str, str]:
+    """All that is said of the transactions of one line: nothing is lost though no amount belongs to it."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        named = {name: getattr(line, name) for name in _OF_EACH}
+        for name, text in {**line.fields, **named}.items():
+            if text:
+                found.setdefault(name, []).append(text)
+    texts = {name: "; ".join(dict.fromkeys(values)) for name, values in found.items()}
+    shared = {name for name in _OF_EACH if len({getattr(line, name) for line in lines}) == 1}
+    return {name: text for name, text in texts.items() if name not in shared}
 
 
 def _line(entry: _Entry, details: etree._Element | None, mills: int, size: int) -> BankTransaction:

@@ -59,7 +59,7 @@ def file_bytes(path: str) -> bytes:
 @json_option
 @command
 def read(file: str, profile: str | None, meaning: str, as_json: bool) -> None:
-    """Read FILE (e-invoice, bank statement, archive, CSV or XLSX) to normalized records. Needs no database."""
+    """Read FILE (e-invoice, bank statement, archive, CSV, XLSX) to normalized records. Needs no database."""
     data = file_bytes(file)
     name = Path(file).name
     kind = detect_kind(data, name)
