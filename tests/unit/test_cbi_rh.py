@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saldo.formats._fixed import lines_of
@@ -269,6 +269,7 @@ def test_detected_by_content_and_read() -> None:
     assert codes(read_cbi_rh(b"nothing of the kind")) == ["cbi_no_flow"]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=400))
 def test_never_raises(junk: bytes) -> None:
     read_cbi_rh(junk).as_json("it")
@@ -276,6 +277,7 @@ def test_never_raises(junk: bytes) -> None:
     read_cbi_rh(head[: len(junk) * 5] + junk + head[len(junk) * 5 :]).as_json("en")
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 120 * len(GOOD)), st.sampled_from(["\r\n", ""]))
 def test_cut_anywhere_is_never_whole(at: int, end: str) -> None:
     """Only the blanks after the trailer's last field may be missing."""
@@ -287,6 +289,7 @@ def test_cut_anywhere_is_never_whole(at: int, end: str) -> None:
     assert all(statement.is_quarantined for statement in result.statements)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=300))
 def test_lines_lose_no_text(content: str) -> None:
     """Every visible character is in a record or in a refused line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saldo.core.errors import SaldoError
@@ -197,6 +197,7 @@ def test_detected_by_content_and_read() -> None:
     assert found.records == read_cbi_riba(data(PRESENTED)).records
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=400), st.integers(0, 2_000))
 def test_never_raises(junk: bytes, at: int) -> None:
     read_cbi_riba(junk).as_json("it")
@@ -204,6 +205,7 @@ def test_never_raises(junk: bytes, at: int) -> None:
     read_cbi_riba(whole[:at] + junk + whole[at:]).as_json("en")
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 120 * len(OUTCOMES)), st.sampled_from(["\r\n", ""]))
 def test_cut_anywhere_takes_nothing(at: int, end: str) -> None:
     whole = data(OUTCOMES, end)

@@ -21,7 +21,7 @@ from saldo.core.money import CURRENCY_EXPONENTS, decimal_text
 from saldo.core.terms import PaymentTerms, due_dates, parse_terms
 from saldo.formats.detect import named_if_inner, read_bytes
 from saldo.formats.receivables import frame_of
-from saldo.formats.tabular import Mapping, convert, load_profile, open_table, parse_profile
+from saldo.formats.tabular import RECORD_KINDS, Mapping, convert, load_profile, open_table, parse_profile
 from saldo.identity.operations import ensure_company
 from saldo.identity.queries import CompanyRow, companies, company_by_code
 
@@ -66,10 +66,16 @@ class Told:
 
 
 def mapping_of(text_or_name: str | None) -> Mapping | None:
-    """The profile with that name, in that file, or written out in that text."""
+    """The profile with that name, in that file, or written out in that text.
+
+    Raises SaldoError("mapping_kind_not_imported") for one whose tables are no receivables and no customers.
+    """
     if not text_or_name:
         return None
-    return parse_profile(text_or_name, "custom") if "\n" in text_or_name else load_profile(text_or_name)
+    mapping = parse_profile(text_or_name, "custom") if "\n" in text_or_name else load_profile(text_or_name)
+    if mapping.kind in RECORD_KINDS:
+        raise SaldoError("mapping_kind_not_imported", profile=mapping.name, kind=mapping.kind)
+    return mapping
 
 
 def read_receivables(data: bytes, name: str, mapping: Mapping, default_currency: str | None) -> Told:

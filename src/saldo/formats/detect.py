@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from saldo.core.errors import Rejection
-from saldo.formats import cbi_rh, cbi_riba
+from saldo.formats import cbi_rh, cbi_riba, financial_statements
 from saldo.formats.camt import read_camt
 from saldo.formats.correspondence import attached, attached_pdf, attached_table, is_receipt, read_mail
 from saldo.formats.fatturapa import FORMAT, read_fatturapa
@@ -24,6 +24,7 @@ from saldo.formats.pec import read_pec_data
 from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
 from saldo.formats.remittances import is_edifact, read_pdf, read_remadv, read_remt
 from saldo.formats.sdi import TYPE_BY_ROOT, read_sdi
+from saldo.formats.tabular import read_ratings_json
 
 # Enough of a file to tell what it is.
 _HEAD_BYTES = 8192
@@ -49,12 +50,17 @@ _XML_KINDS = {
     "CrossIndustryInvoice": "cii",
     "CrossIndustryDocument": "cii",
     "postacert": "pec-data",
+    "xbrl": "xbrl",
 }
 # The head of a CBI flow: its type, sender and receiver, day. The blank before it is gone by then.
 _CBI_HEAD = re.compile(r"(RH|EC|IB)[0-9A-Za-z ]{10}[0-9]{6}")
 # The messages camt.052, .053, .054 by their name space or their element, in whatever envelope.
 _CAMT = re.compile(r"[:.]camt\.05[234]\b|<(?:[\w.-]+:)?BkToCstmr(?:AcctRpt|Stmt|DbtCdtNtfctn)\b")
 _MT940_FIELD = re.compile(r"^:(20|21|25P?|28C?|13D|34F|6[02][FM]?|61(?=:\d{6})|64|86|90[CD]):", re.MULTILINE)
+# What tells JSON of ratings from other JSON.
+_RATING_KEY = re.compile(
+    r'"(?:rating|risk class|risk_class|classe|score|pd|probability_of_default)"\s*:', re.I
+)
 _MAIL_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,40}:[ \t]")
 _MAIL_MARK = re.compile(rb"^(?:MIME-Version|Message-ID|Content-Type|Received|From):", re.I | re.M)
 # Files that travel with invoices and hold none: never worth a rejection.
@@ -84,7 +90,7 @@ def detect_kind(data: bytes, name: str = "") -> str:
 
     One of: empty, fatturapa, fatturapa-p7m, p7m, sdi-message, pec-data, ubl, cii, camt, xml, zip, xlsx, xls,
     ods, csv, eml, pdf, image, mt940, remt, edifact,
-    cbi-rh, cbi-riba, xbrl, unknown.
+    cbi-rh, cbi-riba, xbrl, ratings-json, unknown.
     """
     if not data.strip(b"\x00\r\n\t "):
         return "empty"
@@ -153,6 +159,10 @@ def read_contained(document: Contained) -> ReadResult:
         return cbi_rh.read_cbi_rh(document.data)
     if kind == cbi_riba.FORMAT:
         return cbi_riba.read_cbi_riba(document.data)
+    if kind == financial_statements.FORMAT:
+        return financial_statements.read_financial_statements(document.data)
+    if kind == "ratings-json":
+        return read_ratings_json(document.data, document.name)
     if kind == "sdi-message":
         return read_sdi(document.data, document.name)
     if kind == "remt":
@@ -331,6 +341,8 @@ def _text_kind(data: bytes, name: str) -> str:
         return "unknown"
     if text.startswith("<"):
         return _xml_kind(text, name)
+    if text[:1] in ("[", "{") and _RATING_KEY.search(text):
+        return "ratings-json"
     if (head := _CBI_HEAD.match(text)) is not None:
         return cbi_riba.FORMAT if head[1] in cbi_riba.HEADS else cbi_rh.FORMAT
     if is_edifact(text):

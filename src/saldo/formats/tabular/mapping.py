@@ -1,4 +1,4 @@
-"""Mapping profiles: how one export of one source becomes receivables or customers.
+"""Mapping profiles: how one export of one source becomes receivables, customers or records of another kind.
 
 A profile is a TOML file. Every key is checked when it is loaded: a misspelled one is an error that
 names the nearest right one, because a key that is silently ignored is money read in a wrong way.
@@ -19,6 +19,7 @@ from rapidfuzz import process
 
 from saldo.core.errors import SaldoError
 from saldo.core.money import CURRENCY_EXPONENTS
+from saldo.formats.credit_records import LINES, STATUSES
 from saldo.formats.tabular.dates import is_pattern
 from saldo.formats.tabular.headers import normalized
 
@@ -33,17 +34,39 @@ CUSTOMERS_COLUMNS = (
     "company_code", "customer_code", "customer_name", "vat", "tax_code", "country", "address", "zip", "city",
     "province", "contact_name", "contact_role", "email", "pec", "phone", "language",
 )  # fmt: skip
+ORDERS_COLUMNS = (
+    "company_code", "number", "line", "customer_code", "customer_name", "customer_vat", "order_date",
+    "delivery_date", "amount", "currency", "status", "delivered_not_invoiced",
+)  # fmt: skip
+RATINGS_COLUMNS = (
+    "vat", "tax_code", "customer_code", "customer_name", "country", "provider", "rating", "score", "pd",
+    "limit", "currency", "valid_from", "valid_to", "events",
+)  # fmt: skip
+BALANCE_SHEETS_COLUMNS = (
+    "vat", "tax_code", "customer_code", "customer_name", "country", "year", "period_end", "currency",
+    *LINES, "employees",
+)  # fmt: skip
+# Kinds that become records of a ReadResult rather than a frame for the ledger.
+RECORD_KINDS = ("orders", "ratings", "balance_sheets")
+COLUMNS_OF = {
+    "receivables": RECEIVABLES_COLUMNS,
+    "customers": CUSTOMERS_COLUMNS,
+    "orders": ORDERS_COLUMNS,
+    "ratings": RATINGS_COLUMNS,
+    "balance_sheets": BALANCE_SHEETS_COLUMNS,
+}
 ITEM_KINDS = ("invoice", "credit_note", "debit_note", "payment")
 KIND_CHOICES = (*ITEM_KINDS, "ignore")
 CONSTANTS = (
     "company_code", "currency", "customer_country", "country", "language", "payment_method", "terms_text",
+    "provider",
 )  # fmt: skip
 
 MAX_PROFILE_CHARS = 1 << 20
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "kind": ("receivables", "customers"),
-    "format.decimal": (".", ","),
+    "kind": tuple(COLUMNS_OF),
+    "format.decimal": (".", ",", "auto"),
     "format.thousands": ("", ".", ",", " ", "'"),
     "format.delimiter": ("", ";", ",", "\t", "|"),
     "format.rows": ("invoice", "installment"),
@@ -116,7 +139,8 @@ class Export:
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """A validated profile. ``columns``: canonical name -> accepted headers, the preferred one first.
-    ``optional``: canonical names that a file may lack. ``kinds``: document type as written -> kind."""
+    ``optional``: canonical names that a file may lack. ``kinds``: document type as written -> kind.
+    ``statuses``: state of an order as written -> one of STATUSES."""
 
     name: str
     source: str = ""
@@ -129,6 +153,7 @@ class Mapping:
     amount: Amount = field(default_factory=Amount)
     kinds: Dict[str, str] = field(default_factory=dict)
     default_kind: str = "invoice"
+    statuses: Dict[str, str] = field(default_factory=dict)
     values: Dict[str, str] = field(default_factory=dict)
     company: Company = field(default_factory=Company)
     export: Export = field(default_factory=Export)
@@ -168,6 +193,12 @@ def profile_names() -> tuple[str, ...]:
     return tuple(sorted(entry.name[:-5] for entry in entries if entry.name.endswith(".toml")))
 
 
+@cache
+def importable_profile_names() -> tuple[str, ...]:
+    """Names of the shipped profiles whose tables the ledger takes: receivables and customers."""
+    return tuple(name for name in profile_names() if load_profile(name).kind not in RECORD_KINDS)
+
+
 def parse_profile(text: str, name: str) -> Mapping:
     """A profile from its TOML text; SaldoError mapping_* says which key is wrong and what it may be."""
     if len(text) > MAX_PROFILE_CHARS:
@@ -203,6 +234,7 @@ class _Checked:
             amount=Amount(**self.table("amount", Amount)),
             kinds=self.kinds(),
             default_kind=self.choice("kinds.default", self.sub("kinds").get("default", "invoice")),
+            statuses=self.statuses(),
             values=self.values(),
             company=Company(**company),
             export=Export(**export),
@@ -277,7 +309,7 @@ class _Checked:
         return text
 
     def columns(self, kind: str) -> dict[str, tuple[str, ...]]:
-        allowed = RECEIVABLES_COLUMNS if kind == "receivables" else CUSTOMERS_COLUMNS
+        allowed = COLUMNS_OF[kind]
         table = self.sub("columns")
         self.known("columns.", table, (*allowed, "optional"))
         named = {key: value for key, value in table.items() if key != "optional"}
@@ -286,7 +318,7 @@ class _Checked:
     def optional(self, kind: str) -> tuple[str, ...]:
         table = self.sub("columns")
         names = self.texts("columns.optional", table["optional"]) if "optional" in table else ()
-        allowed = RECEIVABLES_COLUMNS if kind == "receivables" else CUSTOMERS_COLUMNS
+        allowed = COLUMNS_OF[kind]
         for name in names:
             if name not in allowed:
                 raise self.bad("columns.optional", name, ", ".join(allowed))
@@ -297,6 +329,13 @@ class _Checked:
         for key, value in table.items():
             if value not in KIND_CHOICES:
                 raise self.bad(f"kinds.{key}", value, ", ".join(f'"{choice}"' for choice in KIND_CHOICES))
+        return {normalized(key): value for key, value in table.items()}
+
+    def statuses(self) -> dict[str, str]:
+        table = self.sub("statuses")
+        for key, value in table.items():
+            if value not in STATUSES:
+                raise self.bad(f"statuses.{key}", value, ", ".join(f'"{choice}"' for choice in STATUSES))
         return {normalized(key): value for key, value in table.items()}
 
     def values(self) -> dict[str, str]:
@@ -310,6 +349,8 @@ class _Checked:
     def consistent(self, mapping: Mapping) -> None:
         if mapping.format.decimal == mapping.format.thousands:
             raise self.bad("format.thousands", mapping.format.thousands, f"≠ {mapping.format.decimal}")
+        if mapping.format.decimal == "auto" and mapping.kind not in RECORD_KINDS:
+            raise self.bad("format.decimal", "auto", '".", ","')
         for pattern in mapping.format.dates:
             if not is_pattern(pattern):
                 raise self.bad("format.dates", pattern, "DD/MM/YYYY, M/D/YYYY, YYYYMMDD, DD-MMM-YY, excel …")
@@ -325,8 +366,8 @@ def missing_columns(mapping: Mapping) -> list[str]:
     columns = set(mapping.columns)
     identity = {"customer_code", "customer_name", "customer_vat", "customer_tax_code", "vat", "tax_code"}
     missing = [] if columns & identity else ["customer_code"]
-    if mapping.kind == "customers":
-        return missing
+    if mapping.kind != "receivables":
+        return missing + _missing_of_records(mapping, columns)
     missing += [key for key in ("number", "document_date") if key not in columns]
     if mapping.amount.style == "debit_credit_columns":
         missing += [key for key in ("debit", "credit") if key not in columns]
@@ -340,9 +381,20 @@ def missing_columns(mapping: Mapping) -> list[str]:
     return missing
 
 
+def _missing_of_records(mapping: Mapping, columns: set[str]) -> list[str]:
+    wanted: tuple[str, ...] = ()
+    if mapping.kind == "orders":
+        wanted = ("number", "amount")
+    elif mapping.kind == "ratings" and "provider" not in mapping.values:
+        wanted = ("provider",)
+    elif mapping.kind == "balance_sheets" and not columns & {"year", "period_end"}:
+        return ["year | period_end"]
+    return [key for key in wanted if key not in columns]
+
+
 _TOP = (
     "name", "source", "kind", "description_it", "description_en", "format", "columns", "amount", "kinds",
-    "values", "company", "export",
+    "statuses", "values", "company", "export",
 )  # fmt: skip
 
 
@@ -359,7 +411,7 @@ def dump_toml(mapping: Mapping) -> str:
     if mapping.optional:
         columns["optional"] = mapping.optional
     tables = [("columns", columns), ("kinds", {"default": mapping.default_kind, **mapping.kinds})]
-    tables += [("values", dict(mapping.values))]
+    tables += [("statuses", dict(mapping.statuses)), ("values", dict(mapping.values))]
     for section, values, default in sections:
         changed = {k: v for k, v in values.items() if default is None or v != getattr(default, k)}
         if section == "format":

@@ -27,9 +27,9 @@ from saldo.formats.tabular.mapping import (
     Export,
     Format,
     Mapping,
+    importable_profile_names,
     load_profile,
     missing_columns,
-    profile_names,
 )
 from saldo.formats.tabular.read import RawTable
 from saldo.formats.tabular.vocabulary import KIND_OF, SIDES, headers_of
@@ -101,7 +101,7 @@ def suggest(raw: RawTable, shipped: bool = True) -> Suggestion:
 def _shipped(raw: RawTable) -> Suggestion | None:
     """The shipped profile that finds most columns and refuses at most a tenth of the first rows."""
     best: tuple[int, Mapping, dict[str, str]] | None = None
-    for name in profile_names():
+    for name in importable_profile_names():
         mapping = load_profile(name)
         try:
             found = resolved(raw, mapping)

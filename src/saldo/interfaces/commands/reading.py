@@ -14,12 +14,16 @@ from saldo.core.money import decimal_text
 from saldo.formats.correspondence import is_advice, read_as_remittance
 from saldo.formats.detect import TABULAR_KINDS, detect_kind, read_file
 from saldo.formats.tabular import (
+    RECORD_KINDS,
+    Mapping,
     dump_toml,
     load_profile,
+    open_records,
     open_table,
     profile_names,
     suggest,
     to_receivables,
+    to_records,
 )
 from saldo.interfaces.commands.app import NEEDS_A_PERSON, command, errors, json_option, language, print_json
 
@@ -87,6 +91,8 @@ def _is_remittance(data: bytes, name: str, kind: str, profile: str | None, meani
 def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
     """A table as the JSON of ``saldo read``: rows of one document are its installments."""
     mapping = load_profile(profile) if profile else suggest(open_table(data, name, None)).mapping
+    if mapping.kind in RECORD_KINDS:
+        return _records_json(data, name, mapping)
     raw = open_table(data, name, mapping)
     frame, rejections = to_receivables(raw, mapping, DEFAULT_CURRENCY)
     invoices: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -112,6 +118,20 @@ def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
         "mapping": mapping.name if profile else "suggested",
         "invoices": [_finished(invoice) for invoice in invoices.values()],
         "statements": [],
+        "rejections": [one.as_json(language()) for one in [*raw.rejections, *rejections]],
+    }
+
+
+def _records_json(data: bytes, name: str, mapping: Mapping) -> dict[str, Any]:
+    """A table of orders, ratings or balance sheets as the JSON of ``saldo read``."""
+    raw = open_records(data, name, mapping)
+    records, rejections = to_records(raw, mapping)
+    return {
+        "format": detect_kind(data, name),
+        "mapping": mapping.name,
+        "invoices": [],
+        "statements": [],
+        "records": [record.as_json(language()) for record in records],
         "rejections": [one.as_json(language()) for one in [*raw.rejections, *rejections]],
     }
 

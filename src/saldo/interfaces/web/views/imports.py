@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from saldo.core.errors import SaldoError
 from saldo.flows.import_documents import inspect_file, receive
 from saldo.flows.jobs import defer_confirmation, defer_import
-from saldo.formats.tabular.mapping import profile_names
+from saldo.formats.tabular.mapping import importable_profile_names
 from saldo.identity.queries import may_import_anywhere
 from saldo.intake.queries import BatchRow, batch, batches, rejection_counts, rejections_of
 from saldo.interfaces import clock
@@ -87,13 +87,13 @@ def _profile(request: HttpRequest) -> str | None:
     """The profile asked for: the text as changed in the form, a shipped one by name, or None."""
     form = request.POST
     if form.get("profile") and form.get("profile") != form.get("profile_was"):
-        return form["profile"] if form["profile"] in profile_names() else None
+        return form["profile"] if form["profile"] in importable_profile_names() else None
     if toml := _whole_text(form.get("toml", "")):
         if toml == _whole_text(form.get("toml_was", "")):
             return mapping_form.changed(toml, form.get("profile_was") or "suggested", form.dict())
         return toml
     name = request.GET.get("profile", "")
-    return name if name in profile_names() else None
+    return name if name in importable_profile_names() else None
 
 
 def _day(text: str) -> date | None:
@@ -115,7 +115,7 @@ def preview_page(request: HttpRequest, token: str) -> HttpResponse:
         uploads.forget(request.session, upload)
         return redirect("imports")
     data = upload.path.read_bytes()
-    shown: dict[str, Any] = {"upload": upload, "profiles": profile_names(), "today": clock.today()}
+    shown: dict[str, Any] = {"upload": upload, "profiles": importable_profile_names(), "today": clock.today()}
     inspection, error = _inspected(request, upload, data)
     shown["error"] = error
     if inspection is None:
