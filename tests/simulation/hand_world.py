@@ -36,13 +36,13 @@ def _absent(name: str, kind: Any) -> Any:
 def hand_tables() -> Tables:
     companies = frame(
         tables.COMPANIES,
-        {"company_id": 0, "code": "AURELIA", "name": "Officine Aurelia S.p.A.", "vat": "IT99004170174",
-         "tax_code": "99004170174", "address": "Via dell'Invenzione 12", "zip": "25125", "city": "Brescia",
-         "province": "BS", "erp": "full", "sia": "9AB01", "creditor_id": "IT97ZZZ9900417017",
+        {"company_id": 0, "code": "AURELIA", "name": "Officine Aurelia S.p.A.", "vat": "IT99004170173",
+         "tax_code": "99004170173", "address": "Via dell'Invenzione 12", "zip": "25125", "city": "Brescia",
+         "province": "BS", "erp": "full", "sia": "9AB01", "creditor_id": "IT69ZZZ0000099004170173",
          "email": "crediti@aurelia.test", "pec": "aurelia@pec.aurelia.test", "products": "meccanica"},
-        {"company_id": 1, "code": "TIBERIA", "name": "Tiberia Componenti S.r.l.", "vat": "IT99005180206",
-         "tax_code": "99005180206", "address": "Strada dei Ponti 48", "zip": "20900", "city": "Monza",
-         "province": "MB", "erp": "delta", "sia": "9AB02", "creditor_id": "IT12ZZZ9900518020",
+        {"company_id": 1, "code": "TIBERIA", "name": "Tiberia Componenti S.r.l.", "vat": "IT99005180205",
+         "tax_code": "99005180205", "address": "Strada dei Ponti 48", "zip": "20900", "city": "Monza",
+         "province": "MB", "erp": "delta", "sia": "9AB02", "creditor_id": "IT76ZZZ0000099005180205",
          "email": "crediti@tiberia.test", "pec": "tiberia@pec.tiberia.test", "products": "componenti"},
     )  # fmt: skip
     banks = frame(
@@ -56,12 +56,12 @@ def hand_tables() -> Tables:
     )
     customers = frame(
         tables.CUSTOMERS,
-        _customer(0, "Meccanica Valdora S.p.A.", "IT99123450173", parent_id=None),
-        _customer(1, "Edil Brentolia S.r.l.", "IT99123460172", parent_id=0, paid_by=0),
+        _customer(0, "Meccanica Valdora S.p.A.", "IT99123450175", parent_id=None),
+        _customer(1, "Edil Brentolia S.r.l.", "IT99123460174", parent_id=0, paid_by=0),
         _customer(2, "Comune di Casalverna", "", special="public_body", sdi_code="UF9XYZ",
-                  tax_code="99000010174"),
-        _customer(3, "Condominio Riosordo", "", special="condominium", tax_code="99000020173"),
-        _customer(4, "Metallbau Ferralli GmbH", "DE999111228", country="DE", language="en", tax_code="",
+                  tax_code="99000010175"),
+        _customer(3, "Condominio Riosordo", "", special="condominium", tax_code="99000020174"),
+        _customer(4, "Metallbau Ferralli GmbH", "DE999111223", country="DE", language="en", tax_code="",
                   sdi_code="XXXXXXX", pec=""),
     )  # fmt: skip
     contacts = frame(

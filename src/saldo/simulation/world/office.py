@@ -48,6 +48,24 @@ def _rested(state: State, account: int, day: int, pause_days: int) -> bool:
     return not log or day - log[-1] >= pause_days
 
 
+def write_off(state: State) -> None:
+    """Give up what insolvent customers owe, and what nobody paid for more than a year."""
+    p, day = state.p.postings, state.today
+    lines = np.flatnonzero((state.lines.due == day - p.old_after_days) & (state.erp_open > 0))
+    insolvent = np.flatnonzero(state.gives_up_day == day)
+    of_insolvent = [
+        state.lines_of_account(int(account))
+        for account in np.flatnonzero(np.isin(state.account_customer, insolvent))
+    ]
+    for line in np.concatenate([lines, *of_insolvent]).tolist():
+        # What is on its way through the bank is not given up.
+        cents = int(min(state.erp_open[line], state.remaining[line]))
+        if cents > 0 and state.lines.issued[line] <= day and state.is_payable(np.array([line]))[0]:
+            state.lines.plan[line] = state.lines.part_day[line] = days.NEVER
+            state.remaining[line] = 0
+            state.post(line, day, cents, "write_off", None)
+
+
 def resolve(state: State, invoice: int, credit_cents: int, reason: str) -> None:
     """A dispute ends: with a credit note if the customer was right, and the rest is paid soon."""
     lines = state.lines_of_invoice(invoice)

@@ -246,6 +246,8 @@ class Postings:
     lag_days: Mapping[int, float]
     tolerance: float
     writes_off_after_days: Days
+    insolvent_after_days: Days
+    old_after_days: int
 
 
 @dataclass(frozen=True, slots=True)

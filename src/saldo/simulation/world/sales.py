@@ -67,8 +67,9 @@ def _invoice_counts(
     parts = joined["terms_text"].replace_strict(
         {terms.text: len(parse_terms(terms.text).installments) for terms in p.terms}, return_dtype=pl.Int64
     )
+    # Fewer and larger invoices where they are paid in installments: terms must not decide who buys more.
     weight = np.sqrt(joined["sales_share"].to_numpy() * size.customers)
-    weight = weight / (weight * parts.to_numpy()).sum()
+    weight = weight / parts.to_numpy() / weight.sum()
     wanted = weight * size.installments_per_customer_year * size.customers * years
     whole = np.floor(wanted)
     ids = joined["account_id"].to_numpy()

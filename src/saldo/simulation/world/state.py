@@ -101,6 +101,9 @@ class State:
         self._by_invoice_starts = np.searchsorted(intentions.invoice, np.arange(invoices.height + 1))
         self.vat_rate = invoices["vat_rate"].to_list()
         self.left_day = left_day
+        everybody = np.arange(customer_frame.height)
+        wait = draws.whole("office/gives up", *p.postings.insolvent_after_days, everybody)
+        self.gives_up_day = np.where(customers.insolvency < NEVER, customers.insolvency + wait, NEVER)
         self.today = 0
 
     def lines_of_account(self, account: int) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from saldo.simulation.world import days, parties
 from saldo.simulation.world.balance_sheets import balance_sheets
 from saldo.simulation.world.behavior import Customers, make_intentions, numbers
 from saldo.simulation.world.credits import issue_note, schedule_notes, use_credit
-from saldo.simulation.world.office import messages_of_the_past, resolve
+from saldo.simulation.world.office import messages_of_the_past, resolve, write_off
 from saldo.simulation.world.parameters import Parameters, Size, load
 from saldo.simulation.world.payments import (
     Receipts,
@@ -104,6 +104,7 @@ class World:
             self._next_note += 1
         collect(state, self._receipts, day)
         pay_transfers(state, day)
+        write_off(state)
         for what, *told in state.agenda.take(day):
             match what:
                 case "post":
