@@ -18,7 +18,8 @@ from saldo.simulation.world.tables import Tables
 Row = Mapping[str, Any]
 
 _FOLDER = "files/credit/balance-sheets"
-_MAPPING = "files/mappings/balance-sheets.toml"
+# The shipped profile that the tables are read with.
+_MAPPING = "balance-sheets"
 _TAXONOMY = "itcc-ci-2018-11-04"
 # Element of the taxonomy -> column; the first at the end of the year, the others of the whole year.
 _AT_THE_END = {
@@ -41,10 +42,10 @@ _TABLE = {
     "Codice fiscale": "tax_code", "Partita IVA": "vat", "Denominazione": "name", "Anno": "year",
     "Data deposito": "filed_date", "Totale attivo": "total_assets", "Attivo circolante": "current_assets",
     "Disponibilità liquide": "cash", "Rimanenze": "inventory", "Crediti": "receivables",
-    "Patrimonio netto": "equity", "Utili portati a nuovo": "retained_earnings",
-    "Debiti entro l'esercizio": "current_liabilities", "Totale debiti": "total_liabilities",
+    "Patrimonio netto": "equity", "Riserve e utili portati a nuovo": "retained_earnings",
+    "Debiti entro l'esercizio": "current_liabilities", "Totale passività": "total_liabilities",
     "Ricavi": "revenue", "Risultato operativo": "ebit", "Oneri finanziari": "interest_expense",
-    "Utile (perdita)": "net_profit", "Dipendenti": "employees",
+    "Utile (perdita) d'esercizio": "net_profit", "Dipendenti": "employees",
 }  # fmt: skip
 
 

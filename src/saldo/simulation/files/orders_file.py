@@ -16,39 +16,36 @@ from saldo.simulation.world.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """headers: order number, customer, order date, delivery date, amount, state, delivered and not invoiced.
-    states: open, delivered, invoiced."""
+    """headers: company, order number, customer, order date, delivery date, amount, state, delivered and not
+    invoiced. states: open, delivered, invoiced. mapping: of a company with that code in lower case."""
 
     headers: tuple[str, ...]
     states: tuple[str, str, str]
     days: str
     delimiter: str
     name: str
+    mapping: str
     code_length: int = 0
 
 
+# Read with the shipped profile.
 _ITALIAN = _Layout(
-    (
-        "Num. ordine",
-        "Cod. cliente",
-        "Data ordine",
-        "Data consegna",
-        "Importo",
-        "Stato",
-        "Consegnato da fatturare",
-    ),
+    ("Società", "Numero ordine", "Codice cliente", "Data ordine", "Data consegna", "Importo IVA inclusa",
+     "Stato", "Consegnato non fatturato"),
     ("Confermato", "Evaso", "Fatturato"),
     "%d/%m/%Y",
     ";",
     "ordini",
-)
+    "orders",
+)  # fmt: skip
 _SAP = _Layout(
-    ("Customer Reference", "Sold-to Party", "Document Date", "Delivery Date", "Gross Value", "Overall Status",
-     "Delivered not Billed"),
+    ("Company Code", "Customer Reference", "Sold-to Party", "Document Date", "Delivery Date", "Gross Value",
+     "Overall Status", "Delivered not Billed"),
     ("Open", "Delivered", "Billed"),
     "%d.%m.%Y",
     "\t",
     "VA05",
+    "files/mappings/{code}-orders.toml",
     code_length=10,
 )  # fmt: skip
 
@@ -67,9 +64,10 @@ def write_orders(t: Tables, draws: Draws, first: date, last: date, share: float 
     for company in t.companies.sort("company_id").iter_rows(named=True):
         layout = _ITALIAN if company["erp"] == "full" else _SAP
         rows = orders.filter(pl.col("company_id") == company["company_id"])
+        rows = rows.with_columns(company=pl.lit(company["code"]))
         data = _table(rows, layout, last).write_csv(separator=layout.delimiter).encode()
         path = f"files/{company['code']}/orders/{layout.name}-{last:%Y%m%d}.csv"
-        yield WorldFile(path, data, last, mapping=f"files/mappings/{company['code'].lower()}-orders.toml")
+        yield WorldFile(path, data, last, mapping=layout.mapping.format(code=company["code"].lower()))
 
 
 def _table(orders: pl.DataFrame, layout: _Layout, day: date) -> pl.DataFrame:
@@ -78,6 +76,7 @@ def _table(orders: pl.DataFrame, layout: _Layout, day: date) -> pl.DataFrame:
     open_, delivered, invoiced = (pl.lit(state) for state in layout.states)
     waiting = pl.when(is_delivered & ~is_invoiced).then("total_cents").otherwise(0)
     texts = (
+        pl.col("company"),
         pl.col("number"),
         pl.col("code").str.zfill(layout.code_length),
         pl.col("date").dt.strftime(layout.days),

@@ -16,12 +16,13 @@ from saldo.simulation.world import parameters
 from saldo.simulation.world.tables import Tables
 
 _FOLDER = "files/credit/ratings"
-_MAPPINGS = "files/mappings/ratings-{format}.toml"
+# The shipped profile that the tables are read with; JSON says itself what it is.
+_MAPPING = "ratings"
 # Header -> column of the table.
 _TABLE = {
     "Provider": "provider", "Codice fiscale": "tax_code", "Partita IVA": "vat", "Denominazione": "name",
     "Classe": "rating", "Punteggio": "score", "PD": "pd_text", "Fido consigliato": "limit",
-    "Data valutazione": "rated_date", "Eventi negativi": "events",
+    "Data rating": "rated_date", "Eventi negativi": "events",
 }  # fmt: skip
 
 
@@ -41,11 +42,11 @@ def write_ratings(
     with_tables = parameters.load().ratings.providers[0]
     for of_provider in rated.partition_by("provider", maintain_order=True):
         provider = of_provider["provider"][0]
-        form = "csv" if provider == with_tables else "json"
+        form, mapping = ("csv", _MAPPING) if provider == with_tables else ("json", None)
         for day, month in months(of_provider, "rated_date"):
             path = f"{_FOLDER}/{provider.lower().replace(' ', '-')}-{day:%Y%m%d}.{form}"
             data = _table(month) if form == "csv" else _json(month)
-            yield WorldFile(path, data, day, mapping=_MAPPINGS.format(format=form))
+            yield WorldFile(path, data, day, mapping=mapping)
 
 
 def _table(rows: pl.DataFrame) -> bytes:
@@ -54,18 +55,21 @@ def _table(rows: pl.DataFrame) -> bytes:
 
 
 def _json(rows: pl.DataFrame) -> bytes:
-    reports = [_report(row) for row in rows.iter_rows(named=True)]
-    return (json.dumps({"reports": reports}, ensure_ascii=False, indent=1) + "\n").encode()
+    ratings = [_rating(row) for row in rows.iter_rows(named=True)]
+    told = {"provider": rows["provider"][0], "currency": "EUR", "ratings": ratings}
+    return (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _report(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A report. Amounts and probabilities are texts: their digits must not change."""
+def _rating(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A rating. Amounts and probabilities are texts: their digits must not change."""
     return {
-        "provider": row["provider"],
-        "company": {"name": row["name"], "vatNumber": row["vat"], "taxCode": row["tax_code"]},
-        "ratedOn": row["rated_date"].isoformat(),
-        "rating": {"class": row["rating"], "score": row["score"], "pd": row["pd_text"]},
-        "creditLimit": row["limit"],
-        "currency": "EUR",
-        "events": [event.strip() for event in row["events"].split(";") if event.strip()],
+        "company_name": row["name"],
+        "vat_number": row["vat"] or None,
+        "tax_code": row["tax_code"] or None,
+        "rating_date": row["rated_date"].isoformat(),
+        "risk_class": row["rating"],
+        "score": row["score"],
+        "pd": row["pd_text"],
+        "recommended_limit": row["limit"],
+        "negative_events": [event.strip() for event in row["events"].split(";") if event.strip()],
     }
