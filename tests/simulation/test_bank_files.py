@@ -81,6 +81,16 @@ def test_statements_say_what_the_tables_say(form: str) -> None:
             assert_transfer(form, payment, line)
         elif payment["kind"] != "sdd":
             assert line.remittance_text.startswith(payment["text"])
+        if payment["returns_id"] is not None:
+            assert line.counterparty_name == (payment["payer_name"] or "Meccanica Valdora S.p.A.")
+            assert payment["return_reason"] in reasons_told(form, line)
+
+
+def reasons_told(form: str, line: BankTransaction) -> tuple[str | None, ...]:
+    """Where a format says why money went back. The codes of :86: know debits, but no RiBa."""
+    if form == "rh":
+        return (line.remittance_text.rpartition("CAUSALE ")[2],)
+    return (line.return_reason,) if form == "camt053" else (line.return_reason, line.fields["34"])
 
 
 def assert_transfer(form: str, payment: dict[str, object], line: BankTransaction) -> None:

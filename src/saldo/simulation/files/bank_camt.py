@@ -174,8 +174,7 @@ class _Writer:
 
     def _debit(self, receipt: Receipt) -> str:
         return (
-            f"<TxDtls><Refs><EndToEndId>{xml(receipt.end_to_end)}</EndToEndId>"
-            f"<MndtId>{xml(receipt.mandate_id)}</MndtId></Refs>{self._amount(receipt.amount_cents, 'CRDT')}"
+            f"<TxDtls><Refs>{_of_debit(receipt)}</Refs>{self._amount(receipt.amount_cents, 'CRDT')}"
             f"{self._debtor(receipt.name, receipt.iban, receipt.bic)}{_remittance(receipt.debt, '')}"
             "</TxDtls>\n"
         )
@@ -187,11 +186,7 @@ class _Writer:
         if receipt is not None:
             name, iban, bic = name or receipt.name, iban or receipt.iban, bic or receipt.bic
             if receipt.kind == "sdd":
-                refs = (
-                    f"<PmtInfId>SDD-{receipt.batch_id}</PmtInfId>"
-                    f"<EndToEndId>{xml(line.end_to_end or receipt.end_to_end)}</EndToEndId>"
-                    f"<MndtId>{xml(receipt.mandate_id)}</MndtId>"
-                )
+                refs = f"<PmtInfId>SDD-{receipt.batch_id}</PmtInfId>{_of_debit(receipt)}"
             else:
                 refs = f"<InstrId>{receipt.receipt_id:010d}</InstrId>{refs}"
         reason = "Cd" if line.kind == "sdd_return" else "Prtry"
@@ -242,6 +237,12 @@ class _Writer:
             else ""
         )
         return f"<RltdPties>{found}</RltdPties>{agent}" if found else agent
+
+
+def _of_debit(receipt: Receipt) -> str:
+    """The references of a direct debit, the same when it is credited and when it comes back."""
+    mandate = f"<MndtId>{xml(receipt.mandate_id)}</MndtId>" if receipt.mandate_id else ""
+    return f"<EndToEndId>{xml(receipt.end_to_end)}</EndToEndId>{mandate}"
 
 
 def _side(cents: int) -> str:

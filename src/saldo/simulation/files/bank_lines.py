@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from saldo.simulation.files.bank_text import year_first
 from saldo.simulation.world.tables import Tables
 
 # What banks print where the payer said nothing; causes of the Italian banking association; ISO 20022 codes.
@@ -113,7 +114,7 @@ class Line(NamedTuple):
     @property
     def bank_reference(self) -> str:
         """16 characters, different for every line."""
-        return f"{self.booking_date:%y%m%d}{self.payment_id:010d}"
+        return f"{year_first(self.booking_date)}{self.payment_id:010d}"
 
     @property
     def remittance(self) -> str:

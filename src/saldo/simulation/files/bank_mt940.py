@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from saldo.simulation.files.bank_lines import Line, Receipts, Statement, statements
-from saldo.simulation.files.bank_text import arrival, comma, swift
+from saldo.simulation.files.bank_text import arrival, comma, swift, year_first
 from saldo.simulation.files.world_file import WorldFile
 from saldo.simulation.world.tables import Tables
 
@@ -69,8 +69,8 @@ def _line(line: Line, receipts: Receipts) -> list[str]:
     short = swift(line.end_to_end)
     reference = short if 0 < len(short) <= 16 and "//" not in short else "NONREF"
     found = [
-        f":61:{line.value_date:%y%m%d}{line.booking_date:%m%d}{side}{comma(line.amount_cents)}{kind}{reference}"
-        f"//{line.bank_reference}"
+        f":61:{year_first(line.value_date)}{year_first(line.booking_date)[2:]}{side}"
+        f"{comma(line.amount_cents)}{kind}{reference}//{line.bank_reference}"
     ]
     if line.charges_cents:
         instructed = line.amount_cents + line.charges_cents

@@ -15,6 +15,7 @@ from saldo.simulation.files.bank_lines import (
     REMARKS,
     TRANSFERS,
     Line,
+    Receipt,
     Receipts,
     Statement,
     statements,
@@ -79,11 +80,17 @@ def _line(line: Line, number: str, movement: int, receipts: Receipts) -> list[st
     rest = text[_DESCRIPTION:]
     texts = [rest[at : at + _FREE_TEXT] for at in range(0, len(rest), _FREE_TEXT)]
     receipt = receipts.returned(line)
-    if line.return_reason:
-        texts.append(f"CAUSALE {line.return_reason}")
-    if receipt is not None and receipt.kind == "sdd":
-        texts.append(f"ID1{'':35}{field(line.end_to_end or receipt.end_to_end, 35)}")
+    if receipt is not None:
+        texts += _return(line, receipt)
     return [head, *(start + each for each in texts)]
+
+
+def _return(line: Line, receipt: Receipt) -> Iterator[str]:
+    """Why it came back and from whom; a debit has a reference of its own, a RiBa only its number."""
+    yield f"CAUSALE {line.return_reason}"
+    yield f"YYY{receipt.due_date:%d%m%Y}{'':16}{field(line.name or receipt.name, 40)}"
+    if receipt.kind == "sdd":
+        yield f"ID1{'':35}{field(line.end_to_end or receipt.end_to_end, 35)}"
 
 
 def _transfer(line: Line) -> Iterator[str]:

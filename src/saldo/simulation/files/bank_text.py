@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from functools import cache
 
 from saldo.simulation.world.days import day_of, next_business, number
 
@@ -68,11 +69,19 @@ def field(text: str, width: int) -> str:
     return plain(text)[:width].ljust(width)
 
 
+@cache
 def day_first(day: date) -> str:
     """GGMMAA."""
     return day.strftime("%d%m%y")
 
 
+@cache
+def year_first(day: date) -> str:
+    """YYMMDD."""
+    return day.strftime("%y%m%d")
+
+
+@cache
 def arrival(day: date) -> date:
     """The banking day after ``day``: banks send in the morning what they booked the day before."""
     return day_of(int(next_business(number(day) + 1)))
