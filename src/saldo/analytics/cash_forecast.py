@@ -6,9 +6,11 @@ and credits that customers may still deduct, do not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from saldo.analytics.payment_date import Z80, DelayModel, paid_within
@@ -29,26 +31,70 @@ CASH_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-def _moments(balance: pl.Series, share: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> pl.DataFrame:
-    """Expected cash and standard deviation of each item: a Bernoulli payment of its whole balance."""
-    amount = balance.to_numpy().astype(np.float64)
-    share = np.clip(share, 0.0, 1.0)
-    return pl.DataFrame({"mean": amount * share, "spread": amount * np.sqrt(share * (1.0 - share))})
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
-def _by_currency(items: pl.DataFrame) -> pl.DataFrame:
-    """mean and sd per currency and period: spreads add up inside a customer, variances across customers."""
-    customers = items.group_by("currency", "period", "customer_id").agg(
-        pl.col("mean").sum(), pl.col("spread").sum(), pl.col("balance_mills").sum()
-    )
-    return customers.group_by("currency", "period").agg(
-        pl.col("mean").sum(), (pl.col("spread") ** 2).sum().sqrt().alias("sd"), pl.col("balance_mills").sum()
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The items' customers and currencies: the group of each item, and the currency of each group."""
+
+    of_item: Ints
+    amount: Floats
+    currency_of: Ints
+    currencies: pl.Series
+
+    @classmethod
+    def of(cls, debits: pl.DataFrame) -> _Groups:
+        key = ["currency", "customer_id"]
+        groups = debits.select(key).unique(maintain_order=True).with_row_index("group")
+        currencies = groups.select(pl.col("currency").unique(maintain_order=True)).to_series()
+        place = {code: index for index, code in enumerate(currencies.to_list())}
+        joined = debits.select(key).join(groups, on=key, how="left", nulls_equal=True, maintain_order="left")
+        return cls(
+            of_item=joined["group"].to_numpy().astype(np.int64),
+            amount=debits["balance_mills"].to_numpy().astype(np.float64),
+            currency_of=np.array([place[code] for code in groups["currency"].to_list()], dtype=np.int64),
+            currencies=currencies,
+        )
+
+    def summed(self, values: Floats) -> Floats:
+        """Sums of each group, from one value an item."""
+        return np.bincount(self.of_item, values, minlength=len(self.currency_of)).astype(np.float64)
+
+    def by_currency(self, values: Floats) -> Floats:
+        """Sums of each currency, from one value a group."""
+        return np.bincount(self.currency_of, values, minlength=len(self.currencies)).astype(np.float64)
+
+
+def _by_currency(groups: _Groups, share: Floats) -> pl.DataFrame:
+    """mean and sd per currency and period, from each item's probability of being paid in each period.
+
+    An item is a Bernoulli payment of its whole balance; spreads add up inside a customer, variances across
+    customers.
+    """
+    means, deviations = [], []
+    for period in range(share.shape[1]):
+        p = np.clip(share[:, period], 0.0, 1.0)
+        spread = groups.summed(groups.amount * np.sqrt(p * (1.0 - p)))
+        means.append(groups.by_currency(groups.summed(groups.amount * p)))
+        deviations.append(np.sqrt(groups.by_currency(spread**2)))
+    currencies, periods = len(groups.currencies), share.shape[1]
+    balance = groups.by_currency(groups.summed(groups.amount))
+    return pl.DataFrame(
+        {
+            "currency": groups.currencies.to_list() * periods,
+            "period": np.repeat(np.arange(1, periods + 1, dtype=np.int64), currencies),
+            "mean": np.concatenate(means),
+            "sd": np.concatenate(deviations),
+            "balance_mills": np.tile(balance, periods),
+        }
     )
 
 
 def _bands(moments: pl.DataFrame, prefix: str) -> pl.DataFrame:
     low = (pl.col("mean") - Z80 * pl.col("sd")).clip(lower_bound=0.0)
-    high = pl.min_horizontal(pl.col("mean") + Z80 * pl.col("sd"), pl.col("balance_mills").cast(pl.Float64))
+    high = pl.min_horizontal(pl.col("mean") + Z80 * pl.col("sd"), pl.col("balance_mills"))
     return moments.select(
         "currency", "period",
         pl.col("mean").round().cast(pl.Int64).alias(f"{prefix}mean_mills"),
@@ -70,17 +116,10 @@ def cash_forecast(model: DelayModel, open_items: pl.DataFrame, weeks: int = WEEK
         return pl.DataFrame(schema=CASH_SCHEMA)
     cumulative = paid_within(model, debits, [7 * week for week in range(1, weeks + 1)])
     weekly = np.diff(cumulative, axis=1, prepend=0.0)
-    keys = debits.select("currency", "customer_id", "balance_mills")
+    groups = _Groups.of(debits)
 
-    def bands(share: np.ndarray[tuple[int, ...], np.dtype[np.float64]], prefix: str) -> pl.DataFrame:
-        parts = [
-            _by_currency(
-                pl.concat([keys, _moments(debits["balance_mills"], share[:, week])], how="horizontal")
-                .with_columns(pl.lit(week + 1, dtype=pl.Int64).alias("period"))
-            )
-            for week in range(weeks)
-        ]  # fmt: skip
-        return _bands(pl.concat(parts), prefix)
+    def bands(share: Floats, prefix: str) -> pl.DataFrame:
+        return _bands(_by_currency(groups, share), prefix)
 
     joined = bands(cumulative, "cumulative_").join(bands(weekly, ""), on=["currency", "period"])
     total = pl.col("cumulative_mean_mills")

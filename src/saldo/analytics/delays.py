@@ -121,12 +121,13 @@ def count(
 
 def _log_gamma(x: Floats) -> Floats:
     """log Gamma for x > 0 (Stirling's series after shifting the argument by 7; error below 1e-9)."""
-    shift = np.zeros_like(x)
-    for step in range(7):
-        shift += np.log(x + step)
+    # One logarithm of the product instead of seven: counts are far from where it would overflow (1e44).
+    shift = x * (x + 1) * (x + 2) * (x + 3) * (x + 4) * (x + 5) * (x + 6)
     y = x + 7.0
-    series = 1 / (12 * y) - 1 / (360 * y**3) + 1 / (1260 * y**5)
-    result: Floats = (y - 0.5) * np.log(y) - y + 0.5 * np.log(2 * np.pi) + series - shift
+    inverse = 1.0 / y
+    square = inverse * inverse
+    series = inverse * (1 / 12 - square * (1 / 360 - square / 1260))
+    result: Floats = (y - 0.5) * np.log(y) - y + 0.5 * np.log(2 * np.pi) + series - np.log(shift)
     return result
 
 
@@ -207,12 +208,15 @@ def _shape_strength(counts: Counts, hazard: Floats) -> float:
     at_risk, sampled_paid, hazard = counts.at_risk[::step], counts.paid[::step], hazard[::step]
     seen = at_risk > 0
     paid, open_after, p = sampled_paid[seen], (at_risk - sampled_paid)[seen], hazard[seen]
+    # In most cells nothing is paid, and their first two terms cancel.
+    some = paid > 0
+    some_paid, some_p = paid[some], p[some]
 
     def likelihood(c: float) -> float:
-        a, b, total = c * p, c * (1.0 - p), np.full_like(p, c)
-        terms = _log_gamma(a + paid) - _log_gamma(a) + _log_gamma(b + open_after) - _log_gamma(b)
-        terms += _log_gamma(total) - _log_gamma(total + paid + open_after)
-        return float(terms.sum())
+        a, b = c * some_p, c * (1.0 - p)
+        terms = _log_gamma(b + open_after) - _log_gamma(b) - _log_gamma(c + paid + open_after)
+        of_paid = _log_gamma(a + some_paid) - _log_gamma(a)
+        return float(terms.sum() + of_paid.sum() + len(p) * _log_gamma(np.array([c]))[0])
 
     return max(STRENGTH_GRID, key=likelihood)
 
