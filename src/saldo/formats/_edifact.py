@@ -40,9 +40,25 @@ def is_edifact(head: str) -> bool:
     return bool(re.match(r"UNA.{6}\s*UN[BGH]|UNB.[A-Z]", head, re.DOTALL))
 
 
-def messages_of(data: bytes) -> list[EdifactMessage]:
-    """The messages of an interchange. Raises Refusal where it has no segment at all."""
+def messages_of(data: bytes) -> tuple[list[EdifactMessage], bool]:
+    """The messages of an interchange, and whether it is whole: ended by a UNZ that counts them right.
+
+    Raises Refusal where it has too many segments.
+    """
     segments = _segments(_text(data))
+    messages = _messages(segments)
+    is_enveloped = any(segment.tag == "UNB" for segment in segments)
+    counts = [segment.get(0) for segment in segments if segment.tag == "UNZ"]
+    has_groups = any(segment.tag == "UNG" for segment in segments)
+    is_whole = bool(counts) and (has_groups or sum(map(_count, counts)) == len(messages))
+    return messages, is_whole or not is_enveloped
+
+
+def _count(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
+
+
+def _messages(segments: list[Segment]) -> list[EdifactMessage]:
     messages: list[EdifactMessage] = []
     current: list[Segment] | None = None
     for segment in segments:

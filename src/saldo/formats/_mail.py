@@ -59,6 +59,8 @@ def _check_depth(message: Mail) -> None:
 
 def children(part: Mail) -> list[Mail]:
     """The parts directly inside ``part``; of a message/rfc822 part the message it carries."""
+    if not part.is_multipart():
+        return []
     payload = part.get_payload()
     return [inner for inner in payload if isinstance(inner, Message)] if isinstance(payload, list) else []
 

@@ -64,7 +64,7 @@ def read_remadv(data: bytes) -> ReadResult:
     records: list[Remittance] = []
     rejections: list[Rejection] = []
     try:
-        messages = messages_of(data)
+        messages, is_whole = messages_of(data)
     except Refusal as refusal:
         return ReadResult(FORMAT, rejections=(refusal.rejection,))
     for position, message in enumerate(messages, start=1):
@@ -72,6 +72,8 @@ def read_remadv(data: bytes) -> ReadResult:
             records.append(_advice(message, position))
         except Refusal as refusal:
             rejections.append(refusal.rejection)
+    if messages and not is_whole:
+        rejections.append(Rejection("edifact_interchange_cut", "UNZ", "", {"found": len(messages)}))
     if not messages:
         rejections.append(Rejection("remittance_empty", "UNH", data[:120].decode("latin-1")))
     return ReadResult(FORMAT, records=tuple(records), rejections=tuple(rejections))

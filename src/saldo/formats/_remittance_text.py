@@ -85,7 +85,8 @@ _END_TO_END = re.compile(
 _REFERENCE = re.compile(
     r"\b(?:rif(?:erimento|\.)? ?(?:pagamento|bonifico)|"
     r"(?:payment|remittance|our|advice) ?(?:ref(?:erence|\.)?|no\.?|"
-    r"number)|avviso n[.°]?|distinta n[.°]?|zahlungsreferenz)[\s.:#]{1,4}([a-z0-9][a-z0-9/.\-]{2,34})"
+    r"number)|avviso (?:di (?:pagamento|bonifico) )?n[.°]?|distinta n[.°]?|"
+    r"zahlungsreferenz)[\s.:#]{1,4}([a-z0-9][a-z0-9/.\-]{2,34})"
 )
 _PAYER = re.compile(
     r"^\s*(?:ordinante|debitore|pagatore|mittente|payer|paid by|debtor|ordering customer|remitter|"
@@ -162,7 +163,7 @@ def _best(base: Remittance, readings: Sequence[_Reading]) -> Remittance:
     for reading in readings:
         if reading.problem is None and (lines := _lines_making(reading.documents, base.total_mills)):
             return balanced(replace(base, lines=lines), keeps_lines=False)
-    named = next((reading for reading in readings if reading.documents), readings[0])
+    named = max(readings, key=_weight)
     numbers = tuple(dict.fromkeys(one.number for one in named.documents))
     base = replace(base, document_refs=numbers)
     problem = next((one.problem for one in readings if one.problem and one.documents), None)
@@ -178,6 +179,12 @@ def _best(base: Remittance, readings: Sequence[_Reading]) -> Remittance:
         return replace(base, notices=(*base.notices, bare))
     lines = tuple(_line(one, one.amounts[-1] if one.amounts else None) for one in named.documents)
     return balanced(replace(base, lines=lines), keeps_lines=False)
+
+
+def _weight(reading: _Reading) -> tuple[int, int]:
+    """How much of the text a reading explains: amounts with a document; without any, documents."""
+    amounts = sum(len(one.amounts) for one in reading.documents)
+    return amounts, 0 if amounts else len(reading.documents)
 
 
 def _lines_making(documents: Sequence[_Document], total: int | None) -> tuple[RemittanceLine, ...]:
