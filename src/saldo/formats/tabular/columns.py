@@ -60,11 +60,13 @@ class Chunk:
         """Trimmed texts, null where blank or where the file has no such column."""
         if canonical not in self.columns:
             return self.nothing(pl.String)
-        if canonical not in self._cells:
-            text = pl.col(self.columns[canonical]).str.strip_chars()
-            self._cells[canonical] = self.frame.select(
-                pl.when(text != "").then(text).alias(canonical)
-            ).to_series()
+        if not self._cells:
+            # All columns at once: on a short file, the calls cost more than the cells.
+            stripped = self.frame.select(
+                pl.col(column).str.strip_chars().alias(name) for name, column in self.columns.items()
+            )
+            blank = stripped.with_columns(pl.when(pl.all() != "").then(pl.all()))
+            self._cells.update(zip(blank.columns, blank.get_columns(), strict=True))
         return self._cells[canonical]
 
     def texts(self, canonical: str) -> pl.Series:
@@ -80,15 +82,19 @@ class Chunk:
         return self.typed[self.columns[canonical]]
 
     def nothing(self, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-        return pl.repeat(None, len(self), dtype=dtype, eager=True)
+        return pl.Series([None], dtype=dtype).new_from_index(0, len(self))
 
     def false(self) -> pl.Series:
-        return pl.repeat(False, len(self), eager=True)
+        return pl.Series([False]).new_from_index(0, len(self))
 
     def formula_errors(self) -> list[tuple[str, pl.Series]]:
         """Per canonical column, rows whose cell holds an error of a spreadsheet (#N/A)."""
-        out = []
-        for canonical in self.columns:
+        out: list[tuple[str, pl.Series]] = []
+        if not self.columns:
+            return out
+        cleaned = pl.DataFrame([self.cells(canonical) for canonical in self.columns])
+        marked = cleaned.select(pl.all().str.starts_with("#").any())
+        for canonical in (name for name in marked.columns if marked[name][0]):
             cells = self.cells(canonical)
             suspects = cells.str.starts_with("#").fill_null(False)
             if suspects.any():

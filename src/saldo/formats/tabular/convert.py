@@ -80,7 +80,8 @@ class _Checks:
     found: list[tuple[pl.Series, str, str]] = field(default_factory=list)
 
     def add(self, mask: pl.Series, code: str, canonical: str) -> None:
-        mask = mask.fill_null(False)
+        if mask.null_count():
+            mask = mask.fill_null(False)
         if mask.any():
             self.found.append((mask, code, canonical))
 
