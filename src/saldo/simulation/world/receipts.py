@@ -24,11 +24,13 @@ def make_receipts(
     """RECEIPTS of the whole span in order of the bank's day, and that day of each. A slip (batch) holds the
     receipts of one bank account, kind and day."""
     chosen = np.flatnonzero((intentions.method != TRANSFER) & (intentions.cash > 0))
-    chosen = chosen[np.lexsort((chosen, intentions.bank_day[chosen]))]
+    company = accounts["company_id"].cast(pl.Int64).to_numpy()[intentions.account]
+    banks = np.array([bank_of(p, use) for use in METHODS])[intentions.method, company]
+    # Slip by slip: who credits them walks through the receipts once.
+    slips = (chosen, intentions.method[chosen], banks[chosen], intentions.bank_day[chosen])
+    chosen = chosen[np.lexsort(slips)]
     account, method = intentions.account[chosen], intentions.method[chosen]
     bank_day, due = intentions.bank_day[chosen], intentions.due[chosen]
-    company = accounts["company_id"].cast(pl.Int64).to_numpy()[account]
-    banks = np.array([bank_of(p, "transfer"), bank_of(p, "riba"), bank_of(p, "sdd")])
     presented = np.maximum(
         days.next_business(intentions.issued[chosen] + 1), days.previous_business(due - p.riba.presented_days)
     )
@@ -38,7 +40,7 @@ def make_receipts(
                 "kind": np.array(METHODS)[method],
                 "installment_id": chosen,
                 "account_id": account,
-                "bank_id": banks[method, company],
+                "bank_id": banks[chosen],
                 "presented": np.minimum(presented, bank_day),
                 "due": due,
                 "bank_day": bank_day,
