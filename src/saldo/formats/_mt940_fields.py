@@ -105,7 +105,7 @@ def _fields(text: str) -> list[Field]:
         if not raw.strip():
             continue
         # A line break may stand between the colon and the number of the field.
-        line = f":{raw}" if is_tag_cut else raw
+        line = f":{raw}" if is_tag_cut and not raw.startswith(":") else raw
         is_tag_cut = line.strip() == ":"
         tag = _TAG.match(line)
         if is_tag_cut:
