@@ -81,7 +81,9 @@ GOOD = flow(
     text("ITO LA DESCRIZIONE", number="002"),
     text("FATTURA 55/2025", number="002"),
     closing("000000005300,06"),
-    record("65", {11: "010226", 17: "C", 18: "000000005300,06"}),
+    record(
+        "65", {11: "010226", 17: "C", 18: "000000005300,06", 33: "150226", 39: "D", 40: "000000000200,00"}
+    ),
 )
 
 
@@ -100,6 +102,13 @@ def test_every_field() -> None:
     assert (statement.closing_mills, statement.closing_date) == (5_300_060, date(2026, 1, 31))
     assert (statement.from_date, statement.to_date) == (date(2026, 1, 30), date(2026, 1, 31))
     assert statement.difference_mills == 0
+    assert [(one.code, one.amount_mills, one.balance_date) for one in statement.balances] == [
+        ("61", 1_000_000, date(2026, 1, 30)),
+        ("64", 5_300_060, date(2026, 1, 31)),
+        ("64L", 5_300_060, date(2026, 1, 31)),
+        ("65", 5_300_060, date(2026, 2, 1)),
+        ("65", -200_000, date(2026, 2, 15)),
+    ]
     first, second = statement.transactions
     assert (first.ordinal, first.entry, first.entry_size, first.status) == (1, 1, 1, "BOOK")
     assert (first.amount_mills, first.currency, first.code) == (4_377_960, "EUR", "48")
@@ -176,7 +185,7 @@ def test_lines_that_do_not_add_up() -> None:
     (statement,) = read_cbi_rh(data(lines)).statements
     assert statement.is_quarantined and statement.difference_mills == 1_000
     (notice,) = statement.notices
-    assert notice.code == "cbi_balance_differs"
+    assert notice.code == "bank_statement_unbalanced"
     assert "1002.00" in notice.why("en") and "1.00" in notice.why("en")
 
 
@@ -185,7 +194,10 @@ def test_a_doubled_line_is_seen_twice() -> None:
     result = read_cbi_rh(data(twice))
     assert codes(result) == ["cbi_wrong_records"]
     assert result.statements[0].is_quarantined
-    assert {one.code for one in result.statements[0].notices} == {"cbi_flow_not_whole", "cbi_balance_differs"}
+    assert {one.code for one in result.statements[0].notices} == {
+        "cbi_flow_not_whole",
+        "bank_statement_unbalanced",
+    }
 
 
 def test_a_doubled_flow_is_read_once() -> None:
@@ -259,6 +271,12 @@ def test_other_trailer_and_other_currency() -> None:
     result = read_cbi_rh(data(lines))
     assert codes(result) == ["cbi_currency_differs", "cbi_trailer_differs"]
     assert result.statements[0].is_quarantined
+
+
+def test_a_statement_of_no_account() -> None:
+    nameless = opening()[:51] + " " * 23 + opening()[74:]
+    (statement,) = read_cbi_rh(data(flow(nameless, closing("000000001000,00")))).statements
+    assert statement.account == "" and statement.is_quarantined
 
 
 def test_detected_by_content_and_read() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saldo.core.errors import Rejection, SaldoError
+from saldo.flows.reading import mapping_of
 from saldo.formats.credit_records import ExternalRating, SalesOrder
 from saldo.formats.detect import detect_kind, read_file
 from saldo.formats.tabular import (
@@ -23,6 +24,7 @@ from saldo.formats.tabular import (
     to_records,
 )
 from saldo.formats.tabular.mapping import Mapping
+from saldo.interfaces.commands.reading import table_json
 
 HEADER = (
     "Numero ordine;Riga;Codice cliente;Cliente;Data ordine;Consegna prevista;Importo IVA inclusa;Stato;"
@@ -142,6 +144,19 @@ currency = "USD"
 def test_profiles_of_records_are_not_importable() -> None:
     others = set(profile_names()) - set(importable_profile_names())
     assert others == {"orders", "ratings", "balance-sheets"}
+    assert mapping_of("customers") is not None
+    for name in others:
+        with pytest.raises(SaldoError) as error:
+            mapping_of(name)
+        assert error.value.code == "mapping_kind_not_imported"
+
+
+def test_saldo_read_prints_records() -> None:
+    text = f"{HEADER}\nOV-1;1;C01;Bar Prova;10/01/2026;;100,00;Aperto;\nOV-2;1;C01;;x;;1,00;Aperto;\n"
+    told = table_json(text.encode(), "o.csv", "orders")
+    assert (told["format"], told["mapping"]) == ("csv", "orders")
+    assert [one["number"] for one in told["records"]] == ["OV-1"]
+    assert [one["code"] for one in told["rejections"]] == ["date_unreadable"]
 
 
 RATINGS = (

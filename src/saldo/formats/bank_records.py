@@ -100,7 +100,8 @@ class BankTransaction:
 
 @dataclass(frozen=True, slots=True)
 class StatementBalance:
-    """One balance as the bank states it; code: as written (camt "OPBD", "CLAV", …; MT940 "60F", "64", …)."""
+    """One balance as the bank states it; code: as written (camt "OPBD", "CLAV", …; MT940 "60F", "64", …;
+    CBI: its record)."""
 
     code: str
     amount_mills: int
@@ -185,7 +186,8 @@ class CollectionOutcome:
     """What became of one receipt (RiBa) that was presented.
 
     outcome: "paid", "unpaid", "withdrawn" or "unknown", by a table of causes that a bank may write
-    otherwise; cause: the cause as written. receipt: number of the receipt (record 51).
+    otherwise; "presented" in the flow that presents it. cause: the cause as written.
+    receipt: number of the receipt (record 51).
     """
 
     ordinal: int

@@ -1,7 +1,7 @@
 """CBI account statements (RH daily, EC periodic): records 61 to 65 between a head and its trailer.
 
 One statement per 61 … 64: opening balance, lines (62) with their texts (63), closing balance; 65 holds
-future liquid balances, which serve nothing here. The trailer states how many statements and records the
+the liquid balances of days to come. The trailer states how many statements and records the
 flow has: where they differ, or the trailer is missing, every statement of the flow is quarantined, because
 a flow cut between two statements looks whole in each of them. A statement whose lines and balances do not
 add up is quarantined alone.
@@ -13,6 +13,7 @@ banks write them the other way round: ``booking_first``.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -31,7 +32,7 @@ from saldo.formats._fixed import (
     trailer_faults,
     without_copies,
 )
-from saldo.formats.bank_records import BOOKED, BankStatement, BankTransaction
+from saldo.formats.bank_records import BOOKED, BankStatement, BankTransaction, StatementBalance
 from saldo.formats.records import Notice, ReadResult, refused
 
 FORMAT = "cbi-rh"
@@ -40,6 +41,8 @@ HEADS = frozenset({"RH", "EC"})
 CURRENCY = "EUR"
 
 _STRUCTURES = frozenset({"KKK", "YYY", "YY2", "ZZ1", "ZZ2", "ZZ3", "ID1", "RI1", "RI2"})
+# Day, side and amount, five times in a record 65.
+_LATER_CHARS = 22
 _NO_REFERENCE = frozenset({"NOTPROVIDED", "NOT PROVIDED"})
 _BBAN_PARTS = (r"[A-Z]", r"[0-9]{5}", r"[0-9]{5}", r"[0-9A-Z]{12}")
 _COUNTRIES_WITH_CIN = frozenset({"IT", "SM"})
@@ -92,6 +95,7 @@ class _Block:
     booking_first: bool
     entries: list[_Entry] = field(default_factory=list)
     closing: Line | None = None
+    later: list[Line] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
 
     def statement(self, position: int, flow: Flow, is_whole: bool) -> BankStatement:
@@ -108,6 +112,8 @@ class _Block:
                     self.closing.rejection("cbi_currency_differs", stated=stated, currency=currency)
                 )
         account, notices = _account(self.opening)
+        if not account:
+            self.rejections.append(self.opening.rejection("bank_account_missing"))
         transactions = self._transactions(currency)
         statement = BankStatement(
             kind=BOOKED,
@@ -123,6 +129,7 @@ class _Block:
             closing_mills=closing_mills,
             closing_date=closing_date,
             position=position,
+            balances=self._balances(currency),
         )
         faults = list(self.rejections)
         if not is_whole:
@@ -150,6 +157,20 @@ class _Block:
             self.rejections.append(line.bad_field(error))
         return mills, balance_date
 
+    def _balances(self, currency: str) -> tuple[StatementBalance, ...]:
+        """Every balance that can be read, by the record that states it ("64L": the liquid one)."""
+        places: list[tuple[str, Line, int, int]] = [("61", self.opening, 78, 84)]
+        if self.closing is not None:
+            places += [("64", self.closing, 14, 20), ("64L", self.closing, 14, 36)]
+        places += [("65", line, at, at + 6) for line in self.later for at in range(11, 111, _LATER_CHARS)]
+        found = []
+        for code, line, day, sign in places:
+            with suppress(FieldError):
+                mills = line.comma_at(sign + 1, sign + 15)
+                side = line.sign_at(sign) if mills else 1
+                found.append(StatementBalance(code, side * mills, currency, line.day_at(day, day + 5)))
+        return tuple(found)
+
     def _transactions(self, currency: str) -> tuple[BankTransaction, ...]:
         found: list[BankTransaction] = []
         for entry in self.entries:
@@ -169,7 +190,7 @@ def _with_notices(
 def _unbalanced(line: Line, statement: BankStatement) -> Notice:
     told = statement.as_json()
     return line.rejection(
-        "cbi_balance_differs",
+        "bank_statement_unbalanced",
         opening=told["opening_balance"],
         closing=told["closing_balance"],
         difference=told["difference"],
@@ -186,8 +207,9 @@ def _blocks_of(flow: Flow, booking_first: bool) -> tuple[list[_Block], list[Reje
         if line.type == "61":
             blocks.append(_Block(line, booking_first))
             continue
-        fits = block is not None and (_taken(block, line) if is_open else line.type == "65")
-        if not fits:
+        if block is not None and not is_open and line.type == "65":
+            block.later.append(line)
+        elif block is None or not is_open or not _taken(block, line):
             misplaced.append(line.rejection("cbi_record_misplaced", record=line.type.strip() or "-"))
     return blocks, misplaced
 

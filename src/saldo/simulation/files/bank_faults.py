@@ -110,7 +110,7 @@ _CLOSING = {
 _UNBALANCED: Mapping[str, Mapping[str, int]] = {
     "camt053": {"bank_statement_unbalanced": 1},
     "mt940": {"bank_statement_unbalanced": 1},
-    "rh": {"cbi_balance_differs": 1},
+    "rh": {"bank_statement_unbalanced": 1},
     "riba": {"riba_total_differs": 1},
 }
 _MT940_AMOUNT = re.compile(rb"(?m)^(:61:\d{10}[CD]\d+|:6[024]F?:[CD]\d{6}EUR\d+),(\d\d)")
