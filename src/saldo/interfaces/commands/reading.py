@@ -22,6 +22,7 @@ from saldo.formats.tabular import (
     open_table,
     profile_names,
     suggest,
+    to_customers,
     to_receivables,
     to_records,
 )
@@ -93,6 +94,8 @@ def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
     mapping = load_profile(profile) if profile else suggest(open_table(data, name, None)).mapping
     if mapping.kind in RECORD_KINDS:
         return _records_json(data, name, mapping)
+    if mapping.kind == "customers":
+        return _customers_json(data, name, mapping)
     raw = open_table(data, name, mapping)
     frame, rejections = to_receivables(raw, mapping, DEFAULT_CURRENCY)
     invoices: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -119,6 +122,20 @@ def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
         "invoices": [_finished(invoice) for invoice in invoices.values()],
         "statements": [],
         "rejections": [one.as_json(language()) for one in [*raw.rejections, *rejections]],
+    }
+
+
+def _customers_json(data: bytes, name: str, mapping: Mapping) -> dict[str, Any]:
+    """A list of customers and contacts as the JSON of ``saldo read``: one record a row."""
+    raw = open_table(data, name, mapping)
+    frame, rejections = to_customers(raw, mapping)
+    return {
+        "format": detect_kind(data, name),
+        "mapping": mapping.name,
+        "invoices": [],
+        "statements": [],
+        "records": [{"kind": "customer", **row} for row in frame.drop("excerpt").iter_rows(named=True)],
+        "rejections": rejections_json([*raw.rejections, *rejections]),
     }
 
 
