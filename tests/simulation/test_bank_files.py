@@ -352,3 +352,10 @@ def test_delivery_faults_lose_nothing_and_come_at_their_rates() -> None:
     assert 0.5 < len(late) / ((shares.late + shares.out_of_order) * len(files)) < 1.6
     order = [file.path for file in out if file in once.values()]
     assert order != [file.path for file in files]
+
+
+def test_a_batch_that_does_not_come_to_its_line_is_not_written() -> None:
+    t = hand_tables()
+    wrong = t.receipts.with_columns(amount_cents=pl.col("amount_cents") + 1)
+    with pytest.raises(ValueError, match="Payment 4: the receipts of batch 1 come to 85401 cents"):
+        list(bank_camt053(replace(t, receipts=wrong), *YEAR))

@@ -244,6 +244,8 @@ def lines_of(t: Tables, payments: pl.DataFrame) -> Iterator[Line]:
 
 def receipts_of(t: Tables, receipts: pl.DataFrame) -> list[Receipt]:
     """``receipts`` (rows of that table) with debtor, debt and the debtor's bank on the due date, by id."""
+    if receipts.is_empty():
+        return []
     returned = (
         t.payments.filter(pl.col("returns_id").is_not_null() & (pl.col("end_to_end") != ""))
         .select("end_to_end", receipt_id="returns_id")

@@ -8,7 +8,7 @@ what happened; presented receipts have cause 30000.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 
@@ -24,8 +24,6 @@ PRESENTED = "30000"
 PAID = "30001"
 # Banking days after the due date on which a bank confirms payment: later than it may still return one.
 CONFIRMED_DAYS = 8
-# A return comes at most this long after the due date, holidays included.
-_LOOK_BACK = timedelta(days=60)
 _WIDTH = 120
 _Banks = Callable[[Receipt, Bank], str]
 
@@ -54,11 +52,12 @@ def bank_riba_outcomes(t: Tables, first: date, last: date) -> Iterator[WorldFile
 
     A return is told on its day, a payment ``CONFIRMED_DAYS`` banking days after the due date.
     """
-    riba = t.receipts.filter(pl.col("kind") == "riba")
-    # No outcome comes earlier than the due date; the rest of the history need not be looked at.
-    near = riba.filter(pl.col("due_date").is_between(first - _LOOK_BACK, last))
-    told = [(receipt, *_outcome(receipt)) for receipt in receipts_of(t, near)]
-    told = [one for one in told if first <= one[1] <= last]
+    due = t.receipts.filter((pl.col("kind") == "riba") & (pl.col("due_date") <= last))
+    confirmed = pl.Series(add_business(due["due_date"].cast(pl.Int32).to_numpy(), CONFIRMED_DAYS))
+    now = due.filter(
+        pl.coalesce("returned_date", confirmed.cast(pl.Int32).cast(pl.Date)).is_between(first, last)
+    )
+    told = [(receipt, *_outcome(receipt)) for receipt in receipts_of(t, now)]
     told.sort(key=lambda one: (one[1], one[0].bank_id, one[0].receipt_id))
     banks = banks_of(t)
     for (day, bank_id), group in groupby(told, lambda one: (one[1], one[0].bank_id)):
