@@ -104,7 +104,7 @@ def test_marks_are_proven_by_the_file_or_asked_for() -> None:
         return [one.amount_mills for one in found], [code for code, _ in refused]
 
     assert amounts("1.234,50", "1.234") == ([1_234_500, 1_234_000], [])
-    assert amounts("1,234.50", "1.234") == ([1_234_500, 1_234], [])
+    assert amounts("1,234.50", "1.234") == ([1_234_500], ["amount_decimals"])
     assert amounts("1.234", "100") == ([100_000], ["amount_ambiguous"])
     assert amounts("1.234,50", "1,234.50", "7") == ([1_234_500, 7_000], ["amount_separator"])
 
@@ -198,7 +198,7 @@ JSON = """{"provider": "Agenzia Prova", "ratings": [
  {"vat": "IT07654320105", "rating": "B2", "score": 71.50, "pd": 0.0235, "limit": 25000.5,
   "valid from": "2026-02-01", "events": [{"type": "Protesto", "year": 2025}, "Ipoteca"], "limit_note": null},
  {"vat": "IT07654320105", "provider": "Altra", "pd": 1e-1, "limit": "1.234", "valid from": "2026-02-01"},
- {"vat": "IT07654320105", "limit": 1.234, "valid from": "2026-02-01"},
+ {"vat": "IT07654320105", "limit": 1.234, "currency": "KWD", "valid from": "2026-02-01"},
  "no object", {}]}"""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from saldo.core.errors import Rejection
+from saldo.core.money import CURRENCY_EXPONENTS
 from saldo.formats.tabular.amounts import Amounts, currency_of, read_amounts, why_refused
 from saldo.formats.tabular.columns import Chunk, distinct, mapped, resolved
 from saldo.formats.tabular.dates import read_dates
@@ -41,6 +42,7 @@ class Sheet:
         for canonical, mask in self.chunk.formula_errors():
             self.check(mask, "formula_error", canonical)
         self._copies()
+        self.currency = self._currencies()
 
     def check(self, mask: pl.Series, code: str, canonical: str) -> None:
         """Refuses the rows of ``mask`` that no earlier check refuses."""
@@ -72,13 +74,7 @@ class Sheet:
 
     def currencies(self) -> list[str]:
         """ISO codes; the profile's constant, or the euro, where the cell is blank."""
-        cells = self.chunk.texts("currency")
-        known: dict[str, str | None] = {
-            text: currency_of(text) or currency_of(text.upper()) or None for text in distinct(cells)
-        }
-        found = mapped(cells, known)
-        self.check(cells.is_not_null() & found.is_null(), "unknown_currency", "currency")
-        return found.fill_null(DEFAULT_CURRENCY).to_list()
+        return self.currency.to_list()
 
     def days(self, canonical: str) -> pl.Series:
         cells = self.chunk.cells(canonical)
@@ -95,13 +91,14 @@ class Sheet:
         """Amounts as Int64 mills, null where blank."""
         if not self.has(canonical):
             return self.chunk.nothing(pl.Int64)
-        read = self.amounts(canonical)
+        read = self._read(self.chunk.cells(canonical), self.chunk.marks(canonical))
         self.check(read.bad, "amount_refused", canonical)
+        if self.mapping.amount.extra_decimals == "refuse":
+            # More decimals than the currency has: rather a thousands mark taken for a decimal one.
+            allowed = {code: CURRENCY_EXPONENTS.get(code, 2) for code in distinct(self.currency)}
+            exponents = self.currency.replace_strict(allowed, default=2, return_dtype=pl.UInt8)
+            self.check(read.decimals > exponents, "amount_decimals", canonical)
         return read.mills
-
-    def amounts(self, canonical: str) -> Amounts:
-        """The amounts of a column with what cannot be read of them, which is not refused yet."""
-        return self._read(self.chunk.cells(canonical), self.chunk.marks(canonical))
 
     def is_amount(self, column: str) -> pl.Series:
         """Which cells of a column of the file, mapped or not, hold an amount."""
@@ -151,7 +148,7 @@ class Sheet:
         params = {
             "column": column,
             "value": value[:80],
-            "currency": value[:20] if code == "unknown_currency" else DEFAULT_CURRENCY,
+            "currency": value[:20] if code == "unknown_currency" else self.currency[at],
             "decimal": self.decimal,
             "thousands": self.thousands,
             "dates": ", ".join(self.mapping.format.dates),
@@ -160,6 +157,15 @@ class Sheet:
         }
         row = self.rows[at]
         return Rejection(code, f"row {row}", self.excerpts[at] or "", params, row)
+
+    def _currencies(self) -> pl.Series:
+        cells = self.chunk.texts("currency")
+        known: dict[str, str | None] = {
+            text: currency_of(text) or currency_of(text.upper()) or None for text in distinct(cells)
+        }
+        found = mapped(cells, known)
+        self.check(cells.is_not_null() & found.is_null(), "unknown_currency", "currency")
+        return found.fill_null(DEFAULT_CURRENCY)
 
     def _copies(self) -> None:
         """Rows that repeat an earlier one in every cell."""
