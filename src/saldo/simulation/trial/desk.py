@@ -20,7 +20,7 @@ from saldo.collection.queries import ActionRow, worklist
 from saldo.core.context import Context
 from saldo.core.priors import NO_ACTION, default_priors
 from saldo.flows.day import run_day
-from saldo.flows.import_documents import ImportResult, confirm_closures, import_file
+from saldo.flows.import_documents import ImportResult, import_file
 from saldo.identity.operations import ensure_company
 from saldo.identity.queries import CompanyRow, latest_day_run
 from saldo.ledger.queries import open_items
@@ -73,22 +73,19 @@ class Desk:
         self.companies[code] = ensure_company(self.context(), code, name, vat_number=vat)
 
     def take_in(self, code: str, file: WorldFile) -> ImportResult:
-        """Import a file for a company; many lines gone at once are confirmed, as the office would."""
+        """Import a file for a company. Where many lines are gone at once it is confirmed, as people would."""
         assert file.mapping is not None, file.path
         path = PurePosixPath(file.path)
-        ctx = self.context(self.companies[code].id)
-        result = import_file(
-            ctx,
+        return import_file(
+            self.context(self.companies[code].id),
             path.name,
             file.data,
             "receivables",
             self.mappings.get(PurePosixPath(file.mapping).name, file.mapping),
             company_code=code,
             as_at=file.day,
+            accept_closures=True,
         )
-        if result.status == "asks" and result.batch_id is not None:
-            return confirm_closures(ctx, result.batch_id)
-        return result
 
     def run(self) -> None:
         """The day of every company."""

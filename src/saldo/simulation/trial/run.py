@@ -19,6 +19,7 @@ from saldo.core.calendar import is_business_day
 from saldo.simulation.files import erp_exports
 from saldo.simulation.trial.desk import Clock, Desk
 from saldo.simulation.trial.figures import Figures, figures
+from saldo.simulation.trial.jobs import Job
 from saldo.simulation.trial.office import Heard, Office
 from saldo.simulation.trial.policies import POLICIES, Contact, Policy
 from saldo.simulation.trial.rules import CALL, Rules, rules
@@ -38,16 +39,6 @@ class World(Protocol):
     def advance(self, until: date) -> None: ...
     def respond(self, messages: pl.DataFrame, until: date) -> pl.DataFrame: ...
     def tables(self) -> Tables: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One policy on one seed, for so many calendar days."""
-
-    policy: str
-    seed: int
-    size: str
-    days: int
 
 
 @dataclass(slots=True)
@@ -133,11 +124,11 @@ def live(trial: Trial, day: date) -> list[Contact]:
 
 
 def run(job: Job, make: Callable[..., World], tell: Callable[[int], None] = lambda done: None) -> Figures:
-    """The whole trial of one policy on one seed; ``tell`` hears how many business days are done."""
+    """The whole trial of one policy on one seed; ``tell`` hears how many of its days are done."""
     trial = begin(job, make)
-    for done, day in enumerate(business_days(trial), start=1):
+    for day in business_days(trial):
         live(trial, day)
-        tell(done)
+        tell((day - trial.first_day).days + 1)
     trial.world.advance(trial.last_day)
     return figures(trial.world.tables(), trial.first_day, trial.last_day)
 
