@@ -9,8 +9,9 @@ import pypdfium2  # type: ignore[import-untyped]
 
 from saldo.core.errors import Rejection
 from saldo.formats._remittance import Remittance
+from saldo.formats._remittance_facts import with_facts
 from saldo.formats._remittance_table import Row, header_of, remittance_of_rows
-from saldo.formats._remittance_text import remittance_of_text, says_paid, with_facts
+from saldo.formats._remittance_text import remittance_of_text, says_paid
 from saldo.formats.records import Refusal
 
 MAX_PAGES = 200
@@ -89,7 +90,7 @@ def remittance_of_pdf(data: bytes) -> tuple[Remittance | None, str]:
     rows = rows_of_pdf(data)
     lines = [" ".join(piece.text for piece in row) for row in rows]
     text = "\n".join(lines)
-    if not says_paid(text):
+    if not says_paid(text, "pdf"):
         return None, text
     in_words = remittance_of_text(text, "pdf")
     if in_words is not None and in_words.adds_up:

@@ -24,7 +24,7 @@ from saldo.formats._remittance import (
     month_first,
     plain_amount,
 )
-from saldo.formats._remittance_text import with_facts
+from saldo.formats._remittance_facts import with_facts
 from saldo.formats.records import ReadResult
 
 MAX_HEADER_ROW = 60

@@ -12,25 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from stdnum import iban as iban_check
-
 from saldo.core.errors import Rejection
-from saldo.core.normalize import is_valid_vat, vat_number
 from saldo.formats._remittance import (
     CREDIT_WORDS,
     Remittance,
     RemittanceLine,
     balanced,
-    day_of,
     folded,
-    month_first,
     paid_sum,
     signed_to,
 )
+from saldo.formats._remittance_facts import currency_named, with_facts
 from saldo.formats._remittance_words import (
     AMOUNT,
     DAY,
-    DOCUMENT_WORDS,
     JOINING_WORDS,
     NUMBER,
     UNCLEAR,
@@ -58,60 +53,33 @@ _DONE = re.compile(
     r"zahlungsavis|zahlungsmitteilung|haben wir.{0,60}uberwiesen|avis de (?:paiement|virement)|"
     r"nous avons (?:effectue|vire|regle)"
 )
-_TO_COME = re.compile(
-    r"\b(?:pagheremo|provvederemo|salderemo|effettueremo|disporremo|bonificheremo|we will|we'll|will be paid|"
-    r"werden wir|nous allons|paghero|provvedero|saldero|effettuero)\b"
+# Not paid: to come, refused, taken back. Only in mail, whose words are a person's: forms say "non" anywhere.
+_NOT_DONE = re.compile(
+    r"\b(?:pagheremo|provvederemo|salderemo|effettueremo|disporremo|bonificheremo|faremo|verseremo|paghero|"
+    r"provvedero|saldero|effettuero|partira|avverra|(?:sara|saranno|verra|verranno) (?:effettuat|eseguit|"
+    r"dispost|"
+    r"pagat|saldat|bonificat)\w*|we will|we'll|will be (?:paid|made|sent|transferred|remitted)|shall|"
+    r"werden wir|nous allons|"
+    r"previst\w*|non (?:abbiamo|avete|risult\w*|e stat\w*|possiamo|"
+    r"ci|paghiamo|siamo|ancora)|stornat\w*|bloccat\w*|"
+    r"sospend\w*|sospes\w*|annullat\w*|revocat\w*|respint\w*|not (?:yet|been|paid|made|able|received)|"
+    r"cannot|can't|unable|suspend\w*|rejected|cancel\w*|returned)\b"
 )
-_DAY_TEXT = (
-    r"(\d{4}-\d{2}-\d{2}|\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}|\d{1,2}\.?\s+[a-z]{3,10}\.?\s+\d{4}"
-    r"|[a-z]{3,10}\s+\d{1,2},?\s+\d{4})"
+_SEVERAL = re.compile(
+    r"\b(?:due|tre|quattro|piu|diversi|[2-9]|two|three|four|several|zwei|deux) (?:distint[ei] |separate )?"
+    r"(?:bonifici|versamenti|pagamenti|payments|transfers|uberweisungen|virements)\b"
 )
-_PAYMENT_DAY = (
-    re.compile(
-        r"(?:data (?:di |del |dell.)?(?:pagamento|bonifico|esecuzione|ordine)|payment date|date of payment|"
-        r"bonifico (?:in data|del|eseguito il|disposto il)|pagamento (?:in data|del)|paid on|zahlungsdatum|"
-        r"date (?:de |du )?(?:paiement|virement))[\s:.]{1,4}(?:il |the )?" + _DAY_TEXT
-    ),
-    re.compile(r"(?:valuta|value date|data valuta|valutadatum)[\s:.]{1,4}(?:del |il )?" + _DAY_TEXT),
-    re.compile(
-        r"(?:dispost|effettuat|eseguit|bonific|pagament|transferred|paid|sent|made|remitted|uberwiesen).{0,60}?"
-        r"\b(?:in data|on|am|il giorno) (?:the )?" + _DAY_TEXT
-    ),
+# Between a document's number and its day stands nothing else.
+_BEFORE_DAY = frozenset(
+    ("del", "dell'", "dell", "di", "dd", "dd.", "of", "dated", "date", "data", "vom", "du", "the", "emessa",
+     "emesse", "-", "–", "—", ":", "e'", "il")
+)  # fmt: skip
+# More documents than the one that is named.
+_MORE = re.compile(
+    r"\b(?:fatture|invoices|documenti|documents|bills|rechnungen|factures|altr[aeio]|vari[eo]?|diverse|others?|"
+    r"more|etc|ecc|some|alcune)\b"
 )
-_END_TO_END = re.compile(
-    r"\b(?:cro|trn|end[ \-]?to[ \-]?end(?: id)?|e2e(?: id)?)\b"
-    r"[\s.:n°]{1,4}([a-z0-9][a-z0-9/.\-]{5,34})"
-)
-_REFERENCE = re.compile(
-    r"\b(?:rif(?:erimento|\.)? ?(?:pagamento|bonifico)|"
-    r"(?:payment|remittance|our|advice) ?(?:ref(?:erence|\.)?|no\.?|"
-    r"number)|avviso (?:di (?:pagamento|bonifico) )?n[.°]?|distinta n[.°]?|"
-    r"zahlungsreferenz)[\s.:#]{1,4}([a-z0-9][a-z0-9/.\-]{2,34})"
-)
-_PAYER = re.compile(
-    r"^\s*(?:ordinante|debitore|pagatore|mittente|payer|paid by|debtor|ordering customer|remitter|"
-    r"auftraggeber|donneur d.ordre)\s*[:\-]\s*(.{2,80}?)"
-    r"\s*(?:[-–,;]?\s*(?:p\.? ?iva|partita iva|vat|iban).*)?$",
-    re.I,
-)
-_COMPANY = re.compile(
-    r"\b(?:s\.?r\.?l\.?s?|s\.?p\.?a\.?|s\.?n\.?c\.?|s\.?a\.?s\.?|gmbh|ltd|limited|llc|inc|s\.?a\.?r\.?l|ag|bv)"
-    r"(?:\W|$)",
-    re.I,
-)
-_PAYEE = re.compile(
-    r"spett|egregi|beneficiario|fornitore|supplier|payee|creditor|^to\b|\bto:|empfanger|vendor"
-)
-_VAT = re.compile(
-    r"(?:p\.? ?iva|partita iva|vat(?: (?:no|number|id|reg))?|ust-?id(?:-?nr)?)[\s.:]{0,4}"
-    r"([a-z]{2} ?)?([0-9]{8,12})",
-    re.I,
-)
-_IBAN = re.compile(r"\b([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{1,4}){3,8})\b")
-_PAYER_IBAN = re.compile(
-    r"iban (?:ordinante|addebito|debitore|payer|debtor)|"
-    r"(?:debit|payer|debtor)\w* (?:account|iban)"
-)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass
@@ -133,16 +101,18 @@ class _Reading:
     problem: Notice | None = None
 
 
-def says_paid(text: str) -> bool:
-    """Whether a text announces a payment as made. A promise does not, nor does a claim without a payment."""
+def says_paid(text: str, medium: str) -> bool:
+    """Whether a text announces one payment as made. A promise does not, nor do several payments at once."""
     plain = " ".join(folded(text).split())
-    return bool(_DONE.search(plain)) and not _TO_COME.search(plain)
+    if not _DONE.search(plain) or _SEVERAL.search(plain):
+        return False
+    return medium != "mail" or not _NOT_DONE.search(plain)
 
 
 def remittance_of_text(text: str, medium: str) -> Remittance | None:
     """The advice in ``text``; None where it announces no payment, or neither a total nor a document."""
     lines = text.splitlines()[:MAX_LINES]
-    if not says_paid(text):
+    if not says_paid(text, medium):
         return None
     tokens = tokens_of(lines)
     ranks = {
@@ -154,14 +124,19 @@ def remittance_of_text(text: str, medium: str) -> Remittance | None:
     readings = [_rows(tokens, ranks), _sentences(tokens, ranks, lines)]
     if total is None and not any(reading.documents for reading in readings):
         return None
-    base = with_facts(Remittance(medium, total, _currency(text), (), notices=tuple(notices)), lines)
-    return _best(base, readings)
+    base = with_facts(Remittance(medium, total, currency_named(text), (), notices=tuple(notices)), lines)
+    return _best(base, readings, has_more=bool(_MORE.search(folded(text))))
 
 
-def _best(base: Remittance, readings: Sequence[_Reading]) -> Remittance:
-    """The reading whose lines make the total; else the numbers only, and what does not add up."""
+def _best(base: Remittance, readings: Sequence[_Reading], has_more: bool) -> Remittance:
+    """The reading whose lines make the total; else the numbers only, and what does not add up.
+
+    has_more: the words tell of more documents, so that one number alone is not what the total paid.
+    """
     for reading in readings:
-        if reading.problem is None and (lines := _lines_making(reading.documents, base.total_mills)):
+        if reading.problem is None and (
+            lines := _lines_making(reading.documents, base.total_mills, has_more)
+        ):
             return balanced(replace(base, lines=lines), keeps_lines=False)
     named = max(readings, key=_weight)
     numbers = tuple(dict.fromkeys(one.number for one in named.documents))
@@ -187,11 +162,13 @@ def _weight(reading: _Reading) -> tuple[int, int]:
     return amounts, 0 if amounts else len(reading.documents)
 
 
-def _lines_making(documents: Sequence[_Document], total: int | None) -> tuple[RemittanceLine, ...]:
+def _lines_making(
+    documents: Sequence[_Document], total: int | None, has_more: bool
+) -> tuple[RemittanceLine, ...]:
     """Lines that make ``total``: by the last amount of each row (net), else by the first; else none."""
     if total is None or not documents:
         return ()
-    if len(documents) == 1 and not documents[0].amounts:
+    if len(documents) == 1 and not documents[0].amounts and not has_more:
         return (_line(documents[0], total),)
     if not all(one.amounts for one in documents):
         return ()
@@ -301,6 +278,7 @@ def _sentences(tokens: Sequence[Token], ranks: dict[int, int], lines: Sequence[s
     active = False
     is_credit = False
     current: _Document | None = None
+    is_day_next = False
     for place, token in enumerate(tokens):
         if place and token.line - tokens[place - 1].line > 1:
             active, current = False, None  # a blank line ends a list of documents
@@ -308,11 +286,12 @@ def _sentences(tokens: Sequence[Token], ranks: dict[int, int], lines: Sequence[s
             active = True
             is_credit = bool(CREDIT_WORDS.search(folded(_words_around(tokens, place))))
         elif token.kind == NUMBER:
-            if active and not names_other_number(tokens, place):
+            is_day_next = active and not names_other_number(tokens, place)
+            if is_day_next and not _is_year(tokens, place):
                 current = _Document(_as_written(tokens, place), token.line, is_credit=is_credit)
                 documents.append(current)
         elif token.kind == DAY:
-            if current is not None and current.day is None and not current.amounts:
+            if current is not None and is_day_next and current.day is None and not current.amounts:
                 current.day = token.day
         elif token.kind in (AMOUNT, UNCLEAR):
             if ranks[place] or (not documents and not active):
@@ -324,90 +303,17 @@ def _sentences(tokens: Sequence[Token], ranks: dict[int, int], lines: Sequence[s
                 problem = problem or Rejection("remittance_row_ambiguous", f"line {token.line + 1}", row)
             else:
                 current.amounts.append(token.mills)
-        elif token.plain and token.plain not in JOINING_WORDS and token.plain not in DOCUMENT_WORDS:
-            active = False
+        elif token.plain:
+            active = active and token.plain in JOINING_WORDS
+            is_day_next = is_day_next and folded(token.text) in _BEFORE_DAY
     return _Reading(tuple(documents), problem)
+
+
+def _is_year(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a number in a sentence is a year: "fatture 2026", "fattura 123 del 2026"."""
+    before = tokens[place - 1].plain if place else ""
+    return bool(_YEAR.fullmatch(tokens[place].plain)) and before not in ("n", "nr", "no", "num", "numero")
 
 
 def _words_around(tokens: Sequence[Token], place: int) -> str:
     return " ".join(token.text for token in tokens[place : place + 3] if token.kind not in (AMOUNT, DAY))
-
-
-# -- who paid, when ----------------------------------------------------------------------------------------
-
-
-def with_facts(advice: Remittance, lines: Sequence[str]) -> Remittance:
-    """``advice`` with the payment's day, references and payer, where the text says them without doubt."""
-    text = "\n".join(lines)
-    flat = " ".join(folded(text).split())
-    references = [match.group(1) for match in _REFERENCE.finditer(flat) if re.search(r"\d", match.group(1))]
-    transfers = [match.group(1) for match in _END_TO_END.finditer(flat) if re.search(r"\d", match.group(1))]
-    return replace(
-        advice,
-        payment_date=advice.payment_date or _payment_date(flat, month_first(text)),
-        reference=advice.reference or _only([one.rstrip(".-/").upper() for one in references]),
-        end_to_end_id=advice.end_to_end_id or _only([one.rstrip(".-/").upper() for one in transfers]),
-        payer_name=advice.payer_name or _payer_name(lines),
-        payer_vat=advice.payer_vat or _payer_vat(lines),
-        payer_iban=advice.payer_iban or _payer_iban(lines),
-    )
-
-
-def _payment_date(flat: str, is_month_first: bool) -> date | None:
-    for pattern in _PAYMENT_DAY:
-        days = {day for match in pattern.finditer(flat) if (day := day_of(match.group(1), is_month_first))}
-        if days:
-            return days.pop() if len(days) == 1 else None
-    return None
-
-
-def _payer_name(lines: Sequence[str]) -> str | None:
-    """The name after "Ordinante:" and the like; else the one company named that is not the addressee."""
-    labelled = [match.group(1).strip() for line in lines if (match := _PAYER.match(line))]
-    if labelled:
-        return _only(labelled)
-    named = [
-        " ".join(line.split())
-        for place, line in enumerate(lines[:200])
-        if len(line) <= 80
-        and _COMPANY.search(line)
-        and not re.search(r"\d|:", line)
-        and not _PAYEE.search(folded(" ".join(lines[max(0, place - 1) : place + 1])))
-    ]
-    return _only(named)
-
-
-def _payer_vat(lines: Sequence[str]) -> str | None:
-    found = []
-    for place, line in enumerate(lines):
-        near = folded(" ".join(lines[max(0, place - 3) : place + 1]))
-        for match in _VAT.finditer(line):
-            number = vat_number((match.group(1) or "").strip() + match.group(2))
-            if is_valid_vat(number) and not _PAYEE.search(near):
-                found.append(number)
-    return _only(found)
-
-
-def _payer_iban(lines: Sequence[str]) -> str | None:
-    found = []
-    for line in lines:
-        if _PAYER_IBAN.search(folded(line)):
-            texts = (match.group(1).replace(" ", "") for match in _IBAN.finditer(line))
-            found += [text for text in texts if iban_check.is_valid(text)]
-    return _only(found)
-
-
-def _currency(text: str) -> str | None:
-    """The one currency that the text names."""
-    plain = text.upper()
-    marks = {"EUR": ("€", "EUR"), "USD": ("$", "USD"), "GBP": ("£", "GBP"), "CHF": ("CHF",)}
-    named = [
-        code for code, words in marks.items()
-        if any((word in plain) if len(word) == 1 else re.search(rf"\b{word}", plain) for word in words)
-    ]  # fmt: skip
-    return named[0] if len(named) == 1 else None
-
-
-def _only(values: Sequence[str]) -> str | None:
-    distinct = list(dict.fromkeys(values))
-    return distinct[0] if len(distinct) == 1 else None
