@@ -355,7 +355,7 @@ def xlsx_bytes(draws: Draws, advice: Advice) -> bytes:
 class _TimelessZip(zipfile.ZipFile):
     """A zip archive whose members all bear the same time."""
 
-    def writestr(self, name: Any, data: Any, *args: Any, **kwargs: Any) -> None:
+    def writestr(self, name: Any, data: Any, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         member = zipfile.ZipInfo(str(name), ZIP_EPOCH)
         member.compress_type = zipfile.ZIP_DEFLATED
         super().writestr(member, data, *args, **kwargs)

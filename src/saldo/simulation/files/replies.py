@@ -234,7 +234,7 @@ def _with_typo(draws: Draws, template: str, ix: int) -> str:
     word = _pick(draws, "typo word", long_words, ix)
     at = word.start() + int(draws.whole("reply/typo place", 1, len(word[0]) - 3, ix).item())
     first, second = template[at], template[at + 1]
-    slip = _pick(draws, "typo kind", (second + first, first, first + first + second), ix)
+    slip: str = _pick(draws, "typo kind", (second + first, first, first + first + second), ix)
     return template[:at] + slip + template[at + 2 :]
 
 
@@ -289,7 +289,7 @@ def _quoted(draws: Draws, letter: Letter, subject: str) -> str:
     sent = office_time(draws, "reply/our time", letter.sent_date, ix)
     address = letter.company["email"]
     if manner == 0:
-        head = _pick(draws, "quote head", words["quote_heads"], ix).format(
+        head: str = _pick(draws, "quote head", words["quote_heads"], ix).format(
             day=f"{sent:%d/%m/%Y}", time=f"{sent:%H:%M}", payee=said.payee, address=address
         )
         return "\n\n" + "\n".join([head, *(f"> {line}" for line in lines)])
