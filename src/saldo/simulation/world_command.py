@@ -46,9 +46,10 @@ def write(size: str, seed: int, last_day: datetime | None, folder: str, as_json:
             shown.update(task, description=title)
 
         step("The world goes on, day by day")
-        made = World.make(size, seed, until)
+        # The tables alone: what the world needed to go on would take as much room again.
+        truth = World.make(size, seed, until).tables()
         try:
-            written = write_folder(made.tables(), load().size(size), seed, until, Path(folder), step)
+            written = write_folder(truth, load().size(size), seed, until, Path(folder), step)
         except OSError as error:
             raise SaldoError(
                 "folder_not_writable", path=folder, problem=error.strerror or str(error)

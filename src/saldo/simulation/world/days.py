@@ -21,8 +21,9 @@ def number(day: date) -> int:
     return (day - EPOCH).days
 
 
+@cache
 def day_of(number_: int) -> date:
-    return EPOCH + timedelta(days=int(number_))
+    return EPOCH + timedelta(days=number_)
 
 
 @cache

@@ -27,7 +27,7 @@ def messages_of_the_past(state: State) -> pl.DataFrame | None:
     starts = np.flatnonzero(np.append(True, account[1:] != account[:-1]))
     accounts = account[starts]
     oldest = np.maximum.reduceat(day - state.lines.due[lines], starts)
-    rested = np.array([_rested(state, int(a), day, p.pause_days) for a in accounts])
+    rested = np.array([_rested(state, account, day, p.pause_days) for account in accounts.tolist()])
     asked = rested & state.draws.happens("office/asks", p.contacted_share, accounts, day)
     calls = state.draws.happens("office/calls", p.call_share, accounts, day)
     plans = state.draws.happens("office/plans", p.plan_share, accounts, day)
@@ -44,7 +44,7 @@ def messages_of_the_past(state: State) -> pl.DataFrame | None:
 
 
 def _rested(state: State, account: int, day: int, pause_days: int) -> bool:
-    log = state.contacts.get(int(state.account_customer[account]))
+    log = state.contacts.get(int(state.account_customer[account]), [])
     return not log or day - log[-1] >= pause_days
 
 

@@ -13,7 +13,6 @@ from saldo.simulation.world import days
 from saldo.simulation.world.behavior import RIBA
 from saldo.simulation.world.credits import REFUNDED_AFTER_DAYS, USED_AFTER_DAYS, open_notes
 from saldo.simulation.world.days import NEVER
-from saldo.simulation.world.receipts import bank_of
 from saldo.simulation.world.references import DEPARTURES, UNUSABLE, Paid, mistyped, reference
 from saldo.simulation.world.state import Credit, State
 
@@ -48,7 +47,7 @@ class Luck:
     duplicates: bool
     on_account: bool
     discount: bool
-    lag: int
+    posted: int
     has_end_to_end: bool
 
 
@@ -76,13 +75,13 @@ def _groups(state: State, day: int) -> Iterator[Group]:
     company = state.company[lines.account[chosen]]
     order = np.lexsort((chosen, lines.due[chosen], payer, company))
     key = company[order] * 10**9 + payer[order]
-    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    for start, stop in zip(starts, np.append(starts[1:], len(order)), strict=True):
-        own = order[start:stop]
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1])).tolist()
+    companies, payers = company[order].tolist(), payer[order].tolist()
+    ordered, amounts, parts = chosen[order].tolist(), cents[order].tolist(), is_part[order].tolist()
+    for start, stop in zip(starts, [*starts[1:], len(ordered)], strict=True):
         yield Group(
-            int(company[own[0]]), int(payer[own[0]]), chosen[own].tolist(), cents[own].tolist(),
-            bool(is_part[own].any()),
-        )  # fmt: skip
+            companies[start], payers[start], ordered[start:stop], amounts[start:stop], any(parts[start:stop])
+        )
 
 
 def _lucks(state: State, groups: list[Group], day: int) -> Iterator[Luck]:
@@ -105,7 +104,7 @@ def _lucks(state: State, groups: list[Group], day: int) -> Iterator[Luck]:
         draws.happens("fault/duplicate", faults.duplicate, *ids),
         draws.happens("fault/on account", faults.on_account, *ids),
         draws.happens("fault/discount", faults.discount_taken, *ids),
-        lag,
+        days.add_business(day, lag),
         draws.happens("text/end to end", 0.5, *ids),
     )
     for row in zip(*(column.tolist() for column in columns), strict=True):
@@ -132,8 +131,8 @@ def _transfer(state: State, group: Group, luck: Luck, day: int) -> None:
 def _credits_taken(state: State, group: Group) -> list[Credit]:
     """Open credit notes that this payer takes off, as long as something is left to pay."""
     room = sum(group.cents)
-    taken = []
-    for account in dict.fromkeys(int(state.lines.account[line]) for line in group.lines):
+    taken: list[Credit] = []
+    for account in dict.fromkeys(state.lines.account[group.lines].tolist()):
         for credit in open_notes(state, account) if account in state.credits else ():
             likes = state.draws.happens("notes/taken", state.p.faults.credit_taken, credit.line)
             if likes and credit.cents < room:
@@ -160,8 +159,8 @@ def _told(
     """(text, structured reference, style, payer's name), with the faults of the writing noted."""
     payer = group.payer
     style = DEPARTURES[luck.pick % len(DEPARTURES)] if luck.departs else state.styles[payer]
-    invoices = dict.fromkeys(int(state.lines.invoice[line]) for line in group.lines)
-    paid = [Paid(state.numbers[n], days.day_of(int(state.invoice_day[n])), state.orders[n]) for n in invoices]
+    invoices = dict.fromkeys(state.lines.invoice[group.lines].tolist())
+    paid = [Paid(state.numbers[n], state.invoice_dates[n], state.orders[n]) for n in invoices]
     text, structured, style = reference(
         style, paid, [credit.number for credit in credits], days.day_of(day), luck.pick,
         state.languages[payer], state.p.references.most_numbers,
@@ -169,12 +168,11 @@ def _told(
     if luck.mistyped and style not in UNUSABLE and text:
         text = mistyped(text, luck.pick)
         faults.append("typing_error")
-    name = state.names[payer].upper().replace(".", "")
+    name = state.names[payer]
     if luck.wrong_name:
         faults.append("wrong_name")
         name = _wrong_name(name, luck.pick)
-    customers = {int(state.lines.customer[line]) for line in group.lines}
-    if customers != {payer}:
+    if set(state.lines.customer[group.lines].tolist()) != {payer}:
         faults.append("other_payer")
     return text[: state.p.references.text_length], structured, style, name
 
@@ -196,7 +194,7 @@ def _book(
 ) -> int:  # fmt: skip
     """A line of our bank account; returns its payment_id."""
     payments = state.books.payments
-    ours = bank_of(state.p, use)[company]
+    ours = state.banks[use][company]
     when = days.day_of(day)
     iban = "" if payer is None else state.iban(payer, day)
     payment = payments.height
@@ -215,21 +213,21 @@ def _settle(
     day: int,
 ) -> None:  # fmt: skip
     """What the payment is for, and when the ERP will have it. What is missing falls on the largest line."""
-    posted = int(days.add_business(day, luck.lag))
     largest = group.cents.index(max(group.cents))
     for at, (line, cents) in enumerate(zip(group.lines, group.cents, strict=True)):
         short = missing if at == largest else 0
         state.remaining[line] -= cents
         state.books.payment_lines.add((payment, line, "paid", cents - short))
-        state.post_later(posted, line, day, cents - short, "payment", payment)
+        state.post_later(luck.posted, line, day, cents - short, "payment", payment)
         if short:
             state.books.payment_lines.add((payment, line, _LINE_KINDS[kind], short))
             low, high = state.p.postings.writes_off_after_days
             wait = 0 if short <= state.p.postings.tolerance * 100 else low + luck.pick % (high - low)
-            state.post_later(int(days.next_business(posted + wait)), line, day, short, "write_off", None)
+            written_off = int(days.next_business(luck.posted + wait))
+            state.post_later(written_off, line, day, short, "write_off", None)
     for credit in credits:
         state.books.payment_lines.add((payment, credit.line, "credit", -credit.cents))
-        state.post_later(posted, credit.line, day, -credit.cents, "credit", payment)
+        state.post_later(luck.posted, credit.line, day, -credit.cents, "credit", payment)
         credit.cents = 0
 
 
@@ -257,7 +255,7 @@ def pay_for_nothing(
 ) -> None:
     """A payment that belongs to no invoice: the ERP keeps it on account, then uses it up or gives it back."""
     day = state.today
-    name = state.names[payer].upper().replace(".", "")
+    name = state.names[payer]
     payment = _book(state, company, payer, cents, day, name, text, "", "NOTPROVIDED", 0, [kind])
     posted = int(days.add_business(day, 1))
     credit = state.credit("on_account", account, cents, posted, None, "")
@@ -274,7 +272,7 @@ def refund(state: State, credit: Credit) -> None:
         day, cents = state.today, credit.cents
         customer = int(state.account_customer[credit.account])
         payment = _book(
-            state, int(state.company[credit.account]), customer, -cents, day, state.names[customer].upper(),
+            state, int(state.company[credit.account]), customer, -cents, day, state.names[customer],
             f"RIMBORSO {credit.number}", "", "NOTPROVIDED", 0, [], kind="refund",
         )  # fmt: skip
         state.books.payment_lines.add((payment, credit.line, "refund", -cents))
@@ -339,7 +337,7 @@ def take_back(state: State, receipts: Receipts, at: int) -> None:
     payer = int(state.lines.customer[line])
     number = state.numbers[int(state.lines.invoice[line])]
     payment = _book(
-        state, company, payer, -cents, day, state.names[payer].upper().replace(".", ""),
+        state, company, payer, -cents, day, state.names[payer],
         f"{'INSOLUTO RIBA' if is_riba else 'SDD RESPINTO'} FATT. {number}", "", f"R{at:09d}", 0, [],
         kind=f"{kind}_return", use=kind, batch=receipts.batch[at], receipt=at, reason=receipts.reason[at],
     )  # fmt: skip

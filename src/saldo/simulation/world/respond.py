@@ -52,6 +52,7 @@ class Message:
     kind: float
     pick: int
     within: int
+    type: str
 
 
 def respond(state: State, messages: pl.DataFrame) -> None:
@@ -76,10 +77,28 @@ def _with_draws(state: State, messages: pl.DataFrame) -> list[Message]:
     ]
     pick = state.draws.whole("contact/pick", 0, 10**9, *ids)
     within = state.draws.whole("contact/within", *state.p.contact.pay_within, *ids)
+    types = _types(state, account)
     columns = messages.select("message_id", "account_id", "channel", "tone", "purpose", "installments")
     return [
-        Message(*row, *(float(draw[at]) for draw in draws), int(pick[at]), int(within[at]))
-        for at, row in enumerate(columns.iter_rows())
+        Message(*row, *drawn)
+        for row, drawn in zip(
+            columns.iter_rows(),
+            zip(*(draw.tolist() for draw in draws), pick.tolist(), within.tolist(), types, strict=True),
+            strict=True,
+        )
+    ]
+
+
+def _types(state: State, account: NDArray[np.int64]) -> list[str]:
+    """The paying type by which each account hears today; a drift that shows comes before the type."""
+    customer = state.account_customer[account]
+    drift = state.customers.drift(customer, np.full(len(customer), state.today))
+    names = [kind.name for kind in state.p.types]
+    return [
+        DRIFTING if shows else names[kind]
+        for shows, kind in zip(
+            (drift > DRIFT_SHOWS).tolist(), state.customers.kind[customer].tolist(), strict=True
+        )
     ]
 
 
@@ -90,7 +109,7 @@ class _Hearing:
         self.state, self.message, self.contact = state, message, state.p.contact
         self.day = state.today
         self.customer = int(state.account_customer[message.account])
-        self.type = self._type()
+        self.type = message.type
         lines = np.asarray(message.lines, dtype=np.int64)
         self.lines = lines[state.is_payable(lines)] if len(lines) else lines
         owed = self.lines[state.remaining[self.lines] > 0]
@@ -101,13 +120,6 @@ class _Hearing:
         self.recent = len(recent)
         recent.append(self.day)
         state.contacts[self.customer] = recent
-
-    def _type(self) -> str:
-        customers = self.state.customers
-        drift = customers.drift(np.array([self.customer]), np.array([self.day]))[0]
-        if drift > DRIFT_SHOWS:
-            return DRIFTING
-        return self.state.p.types[int(customers.kind[self.customer])].name
 
     def heard(self) -> None:
         message, contact = self.message, self.contact

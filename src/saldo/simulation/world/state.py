@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from saldo.simulation.draws import Draws
 from saldo.simulation.world import days, tables
-from saldo.simulation.world.behavior import TRANSFER, Customers, Intentions
+from saldo.simulation.world.behavior import METHODS, TRANSFER, Customers, Intentions
 from saldo.simulation.world.books import Agenda, Table
 from saldo.simulation.world.days import NEVER
 from saldo.simulation.world.parameters import Parameters
+from saldo.simulation.world.receipts import bank_of
 
 
 @dataclass(slots=True)
@@ -73,10 +74,11 @@ class State:
         self.account_codes = accounts["code"].to_list()
         self.numbers = invoices["number"].to_list()
         self.orders = invoices["order_number"].to_list()
-        self.invoice_day = invoices["date"].cast(pl.Int32).cast(pl.Int64).to_numpy()
+        self.invoice_dates = invoices["date"].to_list()
         self.invoice_account = invoices["account_id"].cast(pl.Int64).to_numpy()
         self.invoice_total = invoices["total_cents"].to_numpy()
-        self.names = customer_frame["name"].to_list()
+        # As banks print names.
+        self.names = [name.upper().replace(".", "") for name in customer_frame["name"].to_list()]
         self.languages = customer_frame["language"].to_list()
         self.is_foreign = (customer_frame["country"] != "IT").to_numpy()
         self.styles = customer_frame["reference_style"].to_list()
@@ -101,6 +103,7 @@ class State:
         self._by_invoice_starts = np.searchsorted(intentions.invoice, np.arange(invoices.height + 1))
         self.vat_rate = invoices["vat_rate"].to_list()
         self.left_day = left_day
+        self.banks = {use: bank_of(p, use) for use in METHODS}
         everybody = np.arange(customer_frame.height)
         wait = draws.whole("office/gives up", *p.postings.insolvent_after_days, everybody)
         self.gives_up_day = np.where(customers.insolvency < NEVER, customers.insolvency + wait, NEVER)
