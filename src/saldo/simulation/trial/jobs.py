@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 
 from saldo.core.errors import SaldoError
 from saldo.simulation.trial.figures import Figures
-from saldo.simulation.trial.scratch import Scratch
+from saldo.simulation.trial.scratch import SETTINGS, Scratch
 
 # Several processes share the machine: threads of their own would only get in each other's way.
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -115,7 +115,7 @@ def _work(job: Job, databases: Scratch, label: str, connection: Connection) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         os.environ["DATABASE_URL"] = databases.make(label)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "saldo.config.settings")
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
         import django
 
         django.setup()

@@ -19,10 +19,11 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
-from saldo.config import postgres
 from saldo.core.errors import SaldoError
 
+SETTINGS = "saldo.config.settings"
 PREFIX = "saldo_trial_"
+_LIBPQ = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
 _TEMPLATE = "template"
 _MIGRATE_SECONDS = 300
 
@@ -35,13 +36,13 @@ class Server:
 
     @classmethod
     def in_use(cls) -> Server:
-        """The server of DATABASE_URL, else the embedded one, started where it does not run."""
-        url = os.environ.get("DATABASE_URL")
-        if url:
-            conninfo: dict[str, Any] = dict(postgres.from_url(url))
-            postgres.check_server(conninfo)
-            return cls(conninfo)
-        return cls(postgres.ensure(postgres.default_home()))
+        """The server that the settings lead to: DATABASE_URL's, else the embedded one, started if need be."""
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
+        from django.conf import settings
+
+        entry = settings.DATABASES["default"]
+        told = {libpq: entry[django] for django, libpq in _LIBPQ.items() if entry.get(django)}
+        return cls({**told, **entry.get("OPTIONS", {})})
 
     def connect(self, name: str = "saldo") -> psycopg.Connection[Any]:
         return psycopg.connect(**{**self.conninfo, "application_name": name}, autocommit=True)
