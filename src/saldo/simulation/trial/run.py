@@ -166,8 +166,8 @@ def _hear(trial: Trial, replies: pl.DataFrame) -> None:
     ]
     for reply, last in trial.office.hear(heard):
         come_back = last + timedelta(days=1)
-        later = come_back if come_back > trial.desk.day else None
-        trial.desk.record(reply.account_id, f"promise: {reply.day or '?'}", later)
+        if come_back > trial.desk.day:
+            trial.desk.record(reply.account_id, f"promise: {reply.day or '?'}", come_back)
 
 
 def _settled(trial: Trial, t: Tables, day: date) -> Sequence[int]:
