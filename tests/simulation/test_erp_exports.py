@@ -23,8 +23,8 @@ from saldo.simulation.world.tables import Tables
 
 MONDAY = date(2026, 3, 9)
 # Cents open at the end of the history and of each day from Monday to Friday; the events are in ``_week``.
-BEFORE = 3_898_00
-OPEN = (4_378_00, 4_728_00, 4_428_00, 4_428_00, 3_928_00)
+BEFORE = 4_298_00
+OPEN = (4_778_00, 4_728_00, 4_028_00, 4_028_00, 3_928_00)
 
 
 def _week() -> Tables:
@@ -59,6 +59,7 @@ def _week() -> Tables:
         full = line(account, "13/26", january, 300_00)
         credit = line(account, "NC 14/26", january, -122_00, "credit_note")
         reduced = line(account, "15/26", january, 2_000_00)
+        twice = line(account, "19/26", january, 400_00)
         line(account, "16/26", january, 610_00, split=110_00, cash=500_00)
         # Monday: a new invoice of two installments, a part payment.
         line(account, "17/26", MONDAY, 700_00, parts=2)
@@ -67,6 +68,10 @@ def _week() -> Tables:
         post(riba, 10, -500_00)
         spare = line(account, "AC 18", date(2026, 3, 10), -150_00, "on_account")
         post(full, 11, 300_00)
+        # Wednesday, too: a line that a payment of Tuesday settled is paid again; on Friday it comes back.
+        post(twice, 10, 400_00)
+        post(twice, 11, 400_00)
+        post(twice, 13, -400_00)
         # Thursday: the credit note is used up. Friday: so is the money on account, and the receipt is paid.
         post(credit, 12, -122_00)
         post(reduced, 12, 122_00)

@@ -50,7 +50,8 @@ class ErpBook:
     def at(self, day: date, line_ids: pl.DataFrame | None = None) -> pl.DataFrame:
         """The lines that are there at the end of ``day`` with open_cents and settled_date (null while open).
 
-        line_ids: a frame with line_id, to ask for those lines only.
+        line_ids: a frame with line_id, to ask for those lines only. A line that is covered twice (a receipt
+        was at the bank already when a credit note came) is settled, and the excess is a credit on account.
         """
         lines = self.lines.filter(pl.col("document_date") <= day)
         posted = self.postings.filter(pl.col("posted_date") <= day)
@@ -61,12 +62,17 @@ class ErpBook:
             pl.col("amount_cents").sum().alias("taken_cents"), pl.col("effective_date").max()
         )
         open_cents = pl.col("cash_cents") - pl.col("taken_cents").fill_null(0)
+        found = lines.join(taken, on="line_id", how="left").with_columns(open_cents=open_cents)
+        exceeds = (pl.col("open_cents") < 0) & (pl.col("cash_cents") > 0)
+        excess = found.filter(exceeds)
+        if excess.height:
+            found = pl.concat([found.with_columns(_zero_where(exceeds)), _on_account(excess)])
         # An advance is paid before its invoice is written: the line is settled from its first day.
         settled = pl.max_horizontal("effective_date", "document_date")
-        return lines.join(taken, on="line_id", how="left").select(
+        return found.select(
             *LINE_COLUMNS,
-            open_cents.alias("open_cents"),
-            pl.when(open_cents == 0).then(settled).alias("settled_date"),
+            "open_cents",
+            pl.when(pl.col("open_cents") == 0).then(settled).alias("settled_date"),
         )
 
     def open_at(self, day: date) -> pl.DataFrame:
@@ -82,11 +88,34 @@ class ErpBook:
             .filter(pl.col("amount_cents") != 0)
         )
         new = self.lines.filter((pl.col("document_date") > after) & (pl.col("document_date") <= until))
-        return self.at(until, pl.concat([moved.select("line_id"), new.select("line_id")]).unique())
+        now = self.at(until, pl.concat([moved.select("line_id"), new.select("line_id")]).unique())
+        # What exceeded a line and does not any more is settled.
+        was = self.at(after, moved).filter(pl.col("line_id") < 0).join(now, on="line_id", how="anti")
+        return pl.concat([now, was.with_columns(pl.lit(0, pl.Int64).alias("open_cents"), settled_date=until)])
 
     def open_total(self, day: date) -> int:
         """Cents open at the end of ``day``, credits taken off: the truth that a reader must come to."""
         return int(self.at(day).select(pl.col("open_cents").sum()).item())
+
+
+def _zero_where(condition: pl.Expr) -> pl.Expr:
+    return pl.when(condition).then(0).otherwise("open_cents").alias("open_cents")
+
+
+def _on_account(excess: pl.DataFrame) -> pl.DataFrame:
+    """Lines of what exceeds others, numbered after them, with ids below zero."""
+    none = pl.lit(0, pl.Int64)
+    return excess.with_columns(
+        (-1 - pl.col("line_id")).alias("line_id"),
+        pl.lit("on_account").alias("kind"),
+        pl.concat_str(pl.lit("AC "), "number", pl.lit("-"), "no").alias("number"),
+        pl.lit(None, pl.Date).alias("due_date"),
+        pl.lit("").alias("order_number"),
+        pl.col("open_cents").alias("gross_cents"),
+        pl.col("open_cents").alias("cash_cents"),
+        none.alias("split_cents"),
+        none.alias("withheld_cents"),
+    )
 
 
 def _lines(t: Tables, accounts: pl.DataFrame) -> pl.DataFrame:

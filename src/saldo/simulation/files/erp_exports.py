@@ -134,7 +134,7 @@ SAP = Layout(
         "Document Type": _coded("kind", {"invoice": "RV", "credit_note": "DG", "on_account": "DZ"}),
         "Document Number": pl.concat_str(
             pl.when(_IS_INVOICE).then(pl.lit("18")).otherwise(pl.lit("14")),
-            pl.col("line_id").cast(pl.String).str.zfill(8),
+            pl.col("line_id").abs().cast(pl.String).str.zfill(8),
         ),
         "Reference": pl.col("number"),
         "Item": pl.col("no").cast(pl.String).str.zfill(3),
