@@ -11,8 +11,15 @@ import polars as pl
 from saldo.simulation.world.tables import Schema
 
 
+def _column(name: str, values: tuple[Any, ...], kind: Any) -> pl.Series:
+    """Days come as whole numbers: a million of them at once become dates in no time."""
+    if kind == pl.Date:
+        return pl.Series(name, values, dtype=pl.Int32).cast(pl.Date)
+    return pl.Series(name, values, dtype=kind)
+
+
 class Table:
-    """Rows of one schema. Added as tuples, or as a frame; ``frame`` is everything so far."""
+    """Rows of one schema. Added as tuples, with days as numbers, or as a frame; ``frame`` is all so far."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -37,9 +44,7 @@ class Table:
         if self._rows:
             columns = zip(*self._rows, strict=True)
             named = zip(self._schema.items(), columns, strict=True)
-            self._append(
-                pl.DataFrame([pl.Series(name, values, dtype=kind) for (name, kind), values in named])
-            )
+            self._append(pl.DataFrame([_column(name, values, kind) for (name, kind), values in named]))
             self._rows = []
 
     def _append(self, frame: pl.DataFrame) -> None:

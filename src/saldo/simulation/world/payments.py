@@ -195,11 +195,10 @@ def _book(
     """A line of our bank account; returns its payment_id."""
     payments = state.books.payments
     ours = state.banks[use][company]
-    when = days.day_of(day)
     iban = "" if payer is None else state.iban(payer, day)
     payment = payments.height
     payments.add(
-        (payment, company, ours, kind, payer, when, when, cents, name, iban, text, end_to_end, structured,
+        (payment, company, ours, kind, payer, day, day, cents, name, iban, text, end_to_end, structured,
          charges, batch, receipt, reason, faults)
     )  # fmt: skip
     return payment
@@ -236,7 +235,7 @@ def _after(state: State, group: Group, luck: Luck, payment: int, total: int, tex
     habit = state.habits[group.payer]
     if habit != "none":
         low, high = state.p.remittances.days
-        sent = days.day_of(day + low + luck.pick % (high - low + 1))
+        sent = day + low + luck.pick % (high - low + 1)
         state.books.remittances.add((state.books.remittances.height, payment, habit, sent))
     account = int(state.lines.account[group.lines[0]])
     who = (group.company, group.payer, account)

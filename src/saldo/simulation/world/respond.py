@@ -7,7 +7,6 @@ customer meant to do (``Intentions.plan``) and nothing else; who is not asked is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -288,13 +287,9 @@ class _Hearing:
         day = self.day if not wait else int(days.next_business(self.day + wait))
         owed = int(state.remaining[lines].sum()) if kind == "promise" else None
         state.books.replies.add(
-            (state.books.replies.height, message.message, message.account, days.day_of(day), channel, kind,
-             _date(promise_day), owed, reason, _date(return_day), lines.tolist(), honest)
+            (state.books.replies.height, message.message, message.account, day, channel, kind,
+             promise_day, owed, reason, return_day, lines.tolist(), honest)
         )  # fmt: skip
-
-
-def _date(day: int | None) -> date | None:
-    return None if day is None else days.day_of(day)
 
 
 # -- disputes ----------------------------------------------------------------------------------------------
@@ -313,8 +308,7 @@ def open_dispute(state: State, invoice: int, lines: NDArray[np.int64], day: int,
     owed = int(state.remaining[lines].sum())
     credit = min(owed, max(1, round(owed * part))) if valid else 0
     reason = dispute_reason(state, invoice)
-    opened, ends = days.day_of(day), days.day_of(resolved)
     for line in lines.tolist():
         share = credit * int(state.remaining[line]) // max(owed, 1)
-        state.books.disputes.add((line, reason, valid, opened, ends, share))
+        state.books.disputes.add((line, reason, valid, day, resolved, share))
     state.agenda.put(resolved, "resolve", invoice, credit, reason)

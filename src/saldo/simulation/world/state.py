@@ -153,7 +153,7 @@ class State:
         """Book ``cents`` (signed like the line) against a line of the ERP today."""
         if line < len(self.erp_open):
             self.erp_open[line] -= cents
-        self.books.postings.add((line, days.day_of(self.today), days.day_of(effective), cents, kind, payment))
+        self.books.postings.add((line, self.today, effective, cents, kind, payment))
 
     def credit(
         self, kind: str, account: int, cents: int, day: int, related: int | None, reason: str
@@ -164,11 +164,10 @@ class State:
         invoice = len(self.numbers) + self.books.invoices.height
         line = len(self.erp_open) + self.books.installments.height
         taxable, vat, rate = self._taxed(kind, cents, related)
-        when = days.day_of(day)
         self.books.invoices.add(
-            (invoice, account, kind, number, when, taxable, vat, cents, rate, 0, 0, "", related, reason)
+            (invoice, account, kind, number, day, taxable, vat, cents, rate, 0, 0, "", related, reason)
         )
-        self.books.installments.add((line, invoice, account, 1, when, -cents, -cents))
+        self.books.installments.add((line, invoice, account, 1, day, -cents, -cents))
         made = Credit(line, account, number, cents, related, kind == "credit_note")
         self.credits.setdefault(account, []).append(made)
         return made

@@ -14,28 +14,28 @@ from saldo.core.errors import SaldoError
 from saldo.interfaces import clock
 from saldo.interfaces.commands import app
 from saldo.interfaces.commands.serve import serve_app
-from saldo.simulation.demo_company import SIZES
-from saldo.simulation.demo_setup import Demo, display, ensure_demo, shown
+from saldo.simulation.demo.setup import Demo, display, ensure_demo, shown
 
 HOST = "127.0.0.1"
 PORT = 8000
 PORTS_TRIED = 50
 SEED = 7
+SIZES = ("medium", "small")
 ACTOR = "system:demo"
 
 
 @click.command()
 @click.option("--no-serve", is_flag=True, help="Make the demo company and stop there.")
-@click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed is another company.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed is another world.")
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day of the demo (default: today).")
 @click.option("--size", type=click.Choice(SIZES), default=SIZES[0], show_default=True)
 @click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @app.command
 def demo(no_serve: bool, seed: int, today: datetime | None, size: str, port: int, as_json: bool) -> None:
-    """Import an invented company through the real intake, run the day, and serve the pages.
+    """Live through the last weeks of two invented companies, through the real intake, and serve the pages.
 
-    Run again, it finds its company, runs the day if that is still to do, and serves.
+    Run again, it finds its companies, runs the day if that is still to do, and serves.
     """
     app.prepare()
     made = _made(today.date() if today else None, seed, size)
@@ -76,8 +76,7 @@ def free_port(wanted: int, host: str = HOST) -> int:
 def as_object(made: Demo, address: str | None) -> dict[str, Any]:
     """The JSON of ``saldo demo --json``; ``imports`` is empty where the company was already there."""
     return {
-        "company": made.code,
-        "name": made.name,
+        "companies": [{"code": code, "name": name} for code, name in made.companies],
         "as_of": made.as_of.isoformat(),
         "created": bool(made.imports),
         "folder": str(made.folder),
@@ -90,14 +89,15 @@ def as_object(made: Demo, address: str | None) -> dict[str, Any]:
 
 
 def as_text(made: Demo, address: str | None) -> str:
+    names = " and ".join(name for _, name in made.companies)
     if made.imports:
-        lines = [f"{made.name} ({made.code}) was imported from {made.folder / 'files'}:"]
-        lines += [
-            f"  {entry.name:<22} {entry.done:>6} rows taken in, {entry.rejections} refused"
-            for entry in made.imports
-        ]
+        done = sum(entry.done for entry in made.imports)
+        refused = [f"{entry.name} ({entry.rejections})" for entry in made.imports if entry.rejections]
+        lines = [f"{names}: {len(made.imports)} files imported, {done} rows taken in."]
+        lines.append(f"Refused rows, as planted: {', '.join(refused) or 'none'}")
+        lines.append(f"The files are in {made.folder / 'world' / 'files'}")
     else:
-        lines = [f"{made.name} ({made.code}) is already there: nothing was imported."]
+        lines = [f"{names} are already there: nothing was imported."]
     lines += [f"The day {made.as_of.isoformat()} is ready.", "", "Logins:"]
     for login in made.logins:
         word = login.password or "(existed before the demo: its own password)"

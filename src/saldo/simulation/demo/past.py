@@ -1,0 +1,156 @@
+"""The last weeks of a world, lived through in Saldo: files as they came, contacts and answers as they were.
+
+Facts are recorded at a simulated time, in the order of the days, so that figures "as known at" a past day are
+those of that day. Import this only after Django is set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from saldo.collection.operations import record_outcome
+from saldo.collection.queries import DONE, NOTE
+from saldo.core.context import Context
+from saldo.flows.day import run_day
+from saldo.flows.import_documents import import_file
+from saldo.identity.queries import companies
+from saldo.parties.frames import account_names
+from saldo.simulation.demo.setup import Advance, Imported
+from saldo.simulation.files.erp_exports import mapping_texts
+from saldo.simulation.files.world_file import WorldFile
+from saldo.simulation.world.tables import Tables
+
+# Older contacts than these are not put down.
+CONTACT_DAYS = 45
+MORNING, EVENING = time(7), time(16, 30)
+CHANNELS = {
+    "email": "E-mail inviata",
+    "call": "Telefonata",
+    "pec": "PEC inviata",
+    "letter": "Lettera spedita",
+}
+TONES = {"courtesy": "di cortesia", "soft": "tono cortese", "firm": "tono deciso", "formal": "tono formale"}
+DISPUTES = {
+    "missing_pod": "manca la bolla firmata", "price": "prezzo diverso dall'ordine",
+    "quality": "merce non conforme", "discount_taken": "sconto non riconosciuto",
+}  # fmt: skip
+ANSWERS = {
+    "already_paid": "Dice di aver già pagato: verificare con la tesoreria",
+    "wrong_person": "Il referente non lavora più lì: cercare il nuovo contatto",
+    "angry": "Si è lamentato del sollecito: aspettare prima di riscrivere",
+    "question": "Chiede chiarimenti sulla fattura",
+}
+
+
+class Past:
+    """``day`` is where the demo has come to; contacts of the days before are put down with them."""
+
+    def __init__(self, ctx: Context, t: Tables, first: date) -> None:
+        self._actor, self._language = ctx.actor, ctx.language
+        self._now = datetime.combine(first, MORNING, UTC)
+        self._companies = {row.code: row.id for row in companies(ctx)}
+        self._mappings = dict(mapping_texts())
+        self._t = t
+        self._accounts: dict[int, int] = {}
+        self._told_until = first - timedelta(days=CONTACT_DAYS)
+        self.day = first
+
+    def _clock(self) -> datetime:
+        self._now += timedelta(milliseconds=1)
+        return self._now
+
+    def _context(self, day: date, company_id: int | None = None) -> Context:
+        return Context(self._actor, day, self._clock, company_id=company_id, language=self._language)
+
+    def go_on_to(self, day: date) -> None:
+        """The evening of ``day``, before which what was said and answered until then is put down."""
+        if self._accounts or day > self.day:
+            self._tell(day)
+        self.day = day
+        self._now = max(self._now, datetime.combine(day, EVENING, UTC))
+
+    def take_in(self, file: WorldFile, advance: Advance) -> Imported:
+        path = PurePosixPath(file.path)
+        code = path.parts[1]
+        kind = "invoices" if "sdi" in path.parts else "receivables"
+        mapping = file.mapping and self._mappings.get(PurePosixPath(file.mapping).name, file.mapping)
+        if path.name.startswith(("anagrafica", "customers")):
+            kind = "customers"
+        result = import_file(
+            self._context(self.day, self._companies[code]),
+            path.name,
+            file.data,
+            kind,
+            mapping,
+            company_code=code,
+            as_at=self.day if kind == "customers" else file.day,
+            accept_closures=True,
+            progress=advance,
+        )
+        return Imported(path.name, result.done, result.unchanged, result.closed, len(result.rejections))
+
+    def run(self) -> None:
+        for company_id in self._companies.values():
+            run_day(self._context(self.day, company_id), company_id)
+
+    # -- what was said ---------------------------------------------------------------------------------
+
+    def _tell(self, until: date) -> None:
+        """Messages and answers after the last day told, up to ``until``, in the order of their days."""
+        self._learn_accounts()
+        for day, account, state, note, come_back in sorted(self._said(until), key=lambda row: row[0]):
+            if account in self._accounts:
+                later = come_back if come_back and come_back > day else None
+                ctx = self._context(day)
+                record_outcome(ctx, self._accounts[account], state, note, later)
+        self._told_until = until
+
+    def _said(self, until: date) -> Iterator[tuple[Any, ...]]:
+        fresh = pl.col("day").is_between(self._told_until, until, closed="right")
+        messages = self._t.messages.with_columns(pl.col("sent_date").alias("day")).filter(fresh)
+        for row in messages.iter_rows(named=True):
+            words = f"{CHANNELS[row['channel']]}, {TONES[row['tone']]}"
+            if row["purpose"] == "plan":
+                words += ": proposto un piano di rientro"
+            yield row["day"], row["account_id"], DONE, words, None
+        replies = self._t.replies.with_columns(pl.col("reply_date").alias("day")).filter(fresh)
+        for row in replies.iter_rows(named=True):
+            yield (row["day"], row["account_id"], *_answer(row))
+
+    def _learn_accounts(self) -> None:
+        """The world's account -> Saldo's, by company and the customer's number without leading zeros."""
+        ours = {
+            (company, code.lstrip("0")): account
+            for company, code, account in account_names().select("company", "code", "account_id").iter_rows()
+        }
+        codes = dict(self._t.companies.select("company_id", "code").iter_rows())
+        rows = self._t.accounts.select("account_id", "company_id", "code").iter_rows()
+        for account, company, code in rows:
+            found = ours.get((codes[company], code.lstrip("0")))
+            if found is not None:
+                self._accounts[account] = found
+
+
+def _answer(row: dict[str, Any]) -> tuple[str, str, date | None]:
+    """(state, note, day to come back) of an answer. A promise brings the account back the day after it."""
+    kind = row["kind"]
+    if kind in ("promise", "plan_accepted"):
+        day = row["promise_date"]
+        if kind == "plan_accepted":
+            return (
+                DONE,
+                f"Piano di rientro accettato, prima rata entro il {day:%d/%m/%Y}",
+                day + timedelta(days=1),
+            )
+        amount = f"{row['promise_cents'] / 100:,.2f}".replace(",", " ").replace(".", ",").replace(" ", ".")
+        return DONE, f"Promesso il pagamento di € {amount} entro il {day:%d/%m/%Y}", day + timedelta(days=1)
+    if kind == "dispute":
+        return NOTE, f"Contestazione: {DISPUTES[row['reason']]}", None
+    if kind == "out_of_office":
+        return NOTE, f"Risposta automatica: assente fino al {row['return_date']:%d/%m/%Y}", None
+    return NOTE, ANSWERS[kind], None
