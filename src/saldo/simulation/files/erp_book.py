@@ -46,18 +46,27 @@ class ErpBook:
             "amount_cents",
         )
         self.postings = postings.join(self.lines, on="line_id", how="semi")
+        covered = (
+            self.postings.filter(pl.col("amount_cents") > 0)
+            .group_by("line_id")
+            .agg(pl.col("amount_cents").sum())
+        )
+        # Lines that may have been covered twice on some day.
+        self.doubled = covered.join(self.lines.filter(pl.col("cash_cents") > 0), on="line_id").filter(
+            pl.col("amount_cents") > pl.col("cash_cents")
+        )["line_id"]
 
-    def at(self, day: date, line_ids: pl.DataFrame | None = None) -> pl.DataFrame:
+    def at(self, day: date, line_ids: pl.Series | None = None) -> pl.DataFrame:
         """The lines that are there at the end of ``day`` with open_cents and settled_date (null while open).
 
-        line_ids: a frame with line_id, to ask for those lines only. A line that is covered twice (a receipt
+        line_ids: to ask for those lines only. A line that is covered twice (a receipt
         was at the bank already when a credit note came) is settled, and the excess is a credit on account.
         """
         lines = self.lines.filter(pl.col("document_date") <= day)
         posted = self.postings.filter(pl.col("posted_date") <= day)
         if line_ids is not None:
-            lines = lines.join(line_ids, on="line_id", how="semi")
-            posted = posted.join(line_ids, on="line_id", how="semi")
+            asked = pl.col("line_id").is_in(line_ids.implode())
+            lines, posted = lines.filter(asked), posted.filter(asked)
         taken = posted.group_by("line_id").agg(
             pl.col("amount_cents").sum().alias("taken_cents"), pl.col("effective_date").max()
         )
@@ -88,9 +97,12 @@ class ErpBook:
             .filter(pl.col("amount_cents") != 0)
         )
         new = self.lines.filter((pl.col("document_date") > after) & (pl.col("document_date") <= until))
-        now = self.at(until, pl.concat([moved.select("line_id"), new.select("line_id")]).unique())
+        now = self.at(until, pl.concat([moved["line_id"], new["line_id"]]).unique())
+        doubled = moved.filter(pl.col("line_id").is_in(self.doubled.implode()))["line_id"]
+        if doubled.is_empty():
+            return now
         # What exceeded a line and does not any more is settled.
-        was = self.at(after, moved).filter(pl.col("line_id") < 0).join(now, on="line_id", how="anti")
+        was = self.at(after, doubled).filter(pl.col("line_id") < 0).join(now, on="line_id", how="anti")
         return pl.concat([now, was.with_columns(pl.lit(0, pl.Int64).alias("open_cents"), settled_date=until)])
 
     def open_total(self, day: date) -> int:

@@ -32,6 +32,8 @@ class Layout:
     delimiter: str
     encoding: str
     columns: dict[str, pl.Expr]
+    # Header of a tax -> its cents.
+    taxes: dict[str, str]
     # Headers, for the spoilers of [files].bad_rows.
     party: tuple[str, ...]
     name: str
@@ -48,21 +50,8 @@ def _day(column: str, pattern: str) -> pl.Expr:
 
 def _digits(cents: str) -> pl.Expr:
     """123456 -> "1.234,56", without the sign."""
-    size = pl.col(cents).abs()
-    whole = size // 100
-    units, thousands, millions = whole % 1000, whole // 1000 % 1000, whole // 1_000_000
-    grouped = (
-        pl.when(whole < 1000)
-        .then(units.cast(pl.String))
-        .when(whole < 1_000_000)
-        .then(pl.concat_str(thousands, pl.lit("."), _three(units)))
-        .otherwise(pl.concat_str(millions, pl.lit("."), _three(thousands), pl.lit("."), _three(units)))
-    )
-    return pl.concat_str(grouped, pl.lit(","), (size % 100).cast(pl.String).str.zfill(2))
-
-
-def _three(number: pl.Expr) -> pl.Expr:
-    return number.cast(pl.String).str.zfill(3)
+    text = pl.col(cents).abs().cast(pl.String).str.zfill(3).str.replace(r"(\d\d)$", ",${1}")
+    return text.str.replace(r"(\d)(\d{3}),", "${1}.${2},").str.replace(r"(\d)(\d{3})\.", "${1}.${2}.")
 
 
 def _minus(cents: str) -> pl.Expr:
@@ -113,6 +102,7 @@ ITALIAN = Layout(
         "Residuo": _leading("open_cents"),
         "Data saldo": _day("settled_date", "%d/%m/%Y"),
     },
+    taxes={"di cui IVA split": "split_cents", "di cui ritenuta": "withheld_cents"},
     party=("Cod. cliente", "Ragione sociale", "Partita IVA", "Codice fiscale"),
     name="Ragione sociale",
     kind="Causale",
@@ -150,6 +140,7 @@ SAP = Layout(
         "Open Amount": _trailing("open_cents"),
         "Clearing Date": _day("settled_date", "%d.%m.%Y"),
     },
+    taxes={"Split VAT": "split_cents", "Withhold. Tax Amnt": "withheld_cents"},
     party=("Customer", "Name 1", "VAT Registration No.", "Tax Number 1"),
     name="Name 1",
     kind="Document Type",
@@ -223,7 +214,10 @@ def _rows(book: ErpBook, lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """The lines as texts, by customer code and then as they came into the books."""
     accounts = book.accounts.with_columns(company=pl.lit(book.company["code"]))
     joined = lines.join(accounts, on="account_id").sort("rank", "line_id")
-    return joined.select(text.alias(header) for header, text in layout.columns.items())
+    # Taxes that nobody keeps in these lines need not be put into words one by one.
+    absent = {header for header, cents in layout.taxes.items() if not (joined[cents] != 0).any()}
+    texts = {header: pl.lit("0,00") if header in absent else text for header, text in layout.columns.items()}
+    return joined.select(text.alias(header) for header, text in texts.items())
 
 
 def _encoded(rows: pl.DataFrame, layout: Layout) -> bytes:
