@@ -6,6 +6,7 @@ A line is an installment of an invoice, a credit note, or a payment on account t
 from __future__ import annotations
 
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -46,15 +47,17 @@ class ErpBook:
             "amount_cents",
         )
         self.postings = postings.join(self.lines, on="line_id", how="semi")
+
+    @cached_property
+    def _doubled(self) -> pl.Series:
+        """Lines that may have been covered twice on some day."""
         covered = (
             self.postings.filter(pl.col("amount_cents") > 0)
             .group_by("line_id")
             .agg(pl.col("amount_cents").sum())
         )
-        # Lines that may have been covered twice on some day.
-        self.doubled = covered.join(self.lines.filter(pl.col("cash_cents") > 0), on="line_id").filter(
-            pl.col("amount_cents") > pl.col("cash_cents")
-        )["line_id"]
+        debts = covered.join(self.lines.filter(pl.col("cash_cents") > 0), on="line_id")
+        return debts.filter(pl.col("amount_cents") > pl.col("cash_cents"))["line_id"]
 
     def at(self, day: date, line_ids: pl.Series | None = None) -> pl.DataFrame:
         """The lines that are there at the end of ``day`` with open_cents and settled_date (null while open).
@@ -98,7 +101,7 @@ class ErpBook:
         )
         new = self.lines.filter((pl.col("document_date") > after) & (pl.col("document_date") <= until))
         now = self.at(until, pl.concat([moved["line_id"], new["line_id"]]).unique())
-        doubled = moved.filter(pl.col("line_id").is_in(self.doubled.implode()))["line_id"]
+        doubled = moved.filter(pl.col("line_id").is_in(self._doubled.implode()))["line_id"]
         if doubled.is_empty():
             return now
         # What exceeded a line and does not any more is settled.
