@@ -217,6 +217,8 @@ CUSTOMER_FIELDS = {
     "city": "city",
     "province": "province",
 }
+COMPLETED_FIELDS = ["name", "search_text", "sort_name", *CUSTOMER_FIELDS.values()]
+BATCH_ROWS = 1000
 
 
 def complete_customers(ctx: Context, told: pl.DataFrame) -> tuple[int, int]:
@@ -225,42 +227,84 @@ def complete_customers(ctx: Context, told: pl.DataFrame) -> tuple[int, int]:
     told: account_id, customer_name, CUSTOMER_FIELDS' columns, contact_name, contact_role, email, pec, phone,
     language; empty text says nothing. What the list states replaces what was there; nothing is emptied.
     """
-    accounts = CustomerAccount.objects.select_related("customer").in_bulk(
-        told["account_id"].unique().to_list()
+    owners = dict(
+        CustomerAccount.objects.filter(id__in=told["account_id"].unique().to_list()).values_list(
+            "id", "customer_id"
+        )
     )
+    customers = Customer.objects.in_bulk(set(owners.values()))
+    contacts = _Contacts(list(owners))
+    touched_customers: dict[int, Customer] = {}
     changed = unchanged = 0
     for row in told.iter_rows(named=True):
-        touched = _complete_customer(accounts[row["account_id"]].customer, row) | _add_contact(row)
+        customer = customers[owners[row["account_id"]]]
+        completed = _complete_customer(customer, row)
+        if completed:
+            touched_customers[customer.id] = customer
+        touched = completed | contacts.told(row)
         changed, unchanged = changed + touched, unchanged + (not touched)
+    Customer.objects.bulk_update(touched_customers.values(), COMPLETED_FIELDS, batch_size=BATCH_ROWS)
+    contacts.save()
     return changed, unchanged
 
 
 def _complete_customer(customer: Customer, row: dict[str, str]) -> bool:
+    """Set on ``customer`` what the row states; whether anything is different now."""
     told = {field: row[column] for column, field in CUSTOMER_FIELDS.items() if row[column]}
     if row["customer_name"] and row["customer_name"] != customer.name:
         name = row["customer_name"][:200]
         told |= {"name": name, "search_text": search_text(name)[:200], "sort_name": sort_name(name)[:200]}
     if "vat_number" in told:
         told["vat_number"] = vat_number(told["vat_number"], told.get("country") or customer.country or "IT")
-    changes = {field: value for field, value in told.items() if getattr(customer, field) != value}
+    cut = {field: value[: Customer._meta.get_field(field).max_length] for field, value in told.items()}
+    changes = {field: value for field, value in cut.items() if getattr(customer, field) != value}
     for field, value in changes.items():
-        setattr(customer, field, value[: Customer._meta.get_field(field).max_length])
-    if changes:
-        customer.save(update_fields=list(changes))
+        setattr(customer, field, value)
     return bool(changes)
 
 
-def _add_contact(row: dict[str, str]) -> bool:
-    fields = {
-        "name": row["contact_name"],
-        "email": row["email"],
-        "phone": row["phone"],
-    }
-    extra = {"role": row["contact_role"], "pec": row["pec"], "language": row["language"]}
-    if not any(fields.values()) and not row["pec"]:
-        return False
-    contact, made = Contact.objects.get_or_create(account_id=row["account_id"], **fields, defaults=extra)
-    changes = {name: value for name, value in extra.items() if value and getattr(contact, name) != value}
-    if changes and not made:
-        Contact.objects.filter(id=contact.id).update(**changes)
-    return made or bool(changes)
+class _Contacts:
+    """The contacts of some accounts, read once and written once: a list has one row for each."""
+
+    def __init__(self, account_ids: list[int]) -> None:
+        known = Contact.objects.filter(account_id__in=account_ids)
+        self._known = {self._key(c.account_id, c.name, c.email, c.phone): c for c in known}
+        self._new: list[Contact] = []
+        self._changed: dict[int, Contact] = {}
+
+    @staticmethod
+    def _key(account_id: int, name: str, email: str, phone: str) -> tuple[int, str, str, str]:
+        return (account_id, name, email, phone)
+
+    def told(self, row: dict[str, str]) -> bool:
+        """Take in the contact of a row; whether that added or changed one."""
+        fields = {"name": row["contact_name"], "email": row["email"], "phone": row["phone"]}
+        fields = {name: value[: CONTACT_CHARS[name]] for name, value in fields.items()}
+        extra = {"role": row["contact_role"], "pec": row["pec"], "language": row["language"]}
+        extra = {name: value[: CONTACT_CHARS[name]] for name, value in extra.items()}
+        if not any(fields.values()) and not row["pec"]:
+            return False
+        key = self._key(row["account_id"], **fields)
+        contact = self._known.get(key)
+        if contact is None:
+            contact = self._known[key] = Contact(account_id=row["account_id"], **fields, **extra)
+            self._new.append(contact)
+            return True
+        changes = {name: value for name, value in extra.items() if value and getattr(contact, name) != value}
+        for name, value in changes.items():
+            setattr(contact, name, value)
+        if changes and contact.pk:
+            self._changed[contact.pk] = contact
+        return bool(changes)
+
+    def save(self) -> None:
+        # Another list may have brought the same contact a moment ago.
+        Contact.objects.bulk_create(self._new, batch_size=BATCH_ROWS, ignore_conflicts=True)
+        extra = ["role", "pec", "language"]
+        Contact.objects.bulk_update(self._changed.values(), extra, batch_size=BATCH_ROWS)
+
+
+CONTACT_CHARS = {
+    name: Contact._meta.get_field(name).max_length or 0
+    for name in ("name", "email", "phone", "role", "pec", "language")
+}

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -137,10 +137,10 @@ def _live_through(ctx: Context, to: Path, seed: int, size: str, last: date, step
     files = [file for file in arrivals(_imported_files(t, sized, seed, last)) if file.day <= last]
     for day, of_day in groupby(files, key=lambda file: file.day):
         past.go_on_to(day)
+        advance = step(f"The files of {day.isoformat()}")
         for file in of_day:
-            yield past.take_in(file, step(f"Importing {PurePosixPath(file.path).name}"))
+            yield past.take_in(file, advance)
         if day >= last - timedelta(days=RUN_DAYS):
-            step(f"Running {day.isoformat()}")
             past.run()
     step("What was said and answered")
     past.go_on_to(last)
