@@ -19,6 +19,7 @@ The concentrations are chosen by marginal likelihood on a grid, that is, from th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -254,16 +255,29 @@ def _likeness(shares: Floats, hazard: Floats) -> float:
     return max(mean * (1.0 - mean) / max(variance, 1e-6) - 1.0, 1.0)
 
 
+def _mixing_shares(rows: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """Share of each profile by EM, from blocks of rows, each with its fit and weights.
+
+    Sum over rows of weight x P(profile | row), without writing down the responsibilities: they are
+    fit x shares / (fit . shares). Sums by einsum: for threads of their own the small ones are too short.
+    """
+    profiles_ = rows[0][0].shape[1]
+    shares = np.full(profiles_, 1.0 / profiles_)
+    for _ in range(EM_ROUNDS):
+        support = np.zeros(profiles_)
+        for fit, weight in rows:
+            support += np.einsum("ij,i->j", fit, weight / np.einsum("ij,j->i", fit, shares))
+        shares = shares * support
+        shares /= shares.sum()
+    return shares
+
+
 def estimate(accounts: Counts, segment_of: Ints, segments: int, prior: DelayPrior) -> Hierarchy:
     """All levels from the counts of the accounts; ``segment_of`` is the segment of each account's row."""
     hazard = profiles(portfolio_hazard(accounts, prior))
     fit = _fit_of_profiles(accounts, hazard)
     prior_weight, prior_fit = _prior_accounts(prior, hazard)
-    shares = np.full(len(hazard), 1.0 / len(hazard))
-    for _ in range(EM_ROUNDS):
-        assumed = prior_weight @ _responsibilities(prior_fit, shares)
-        shares = assumed + _responsibilities(fit, shares).sum(axis=0)
-        shares /= shares.sum()
+    shares = _mixing_shares([(prior_fit, prior_weight), (fit, np.ones(len(fit)))])
     by_segment = np.zeros((segments, len(hazard)))
     np.add.at(by_segment, segment_of, _responsibilities(fit, shares))
     strength = _dirichlet_strength(by_segment, shares)
