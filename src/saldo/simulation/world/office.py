@@ -69,6 +69,7 @@ def write_off(state: State) -> None:
 def resolve(state: State, invoice: int, credit_cents: int, reason: str) -> None:
     """A dispute ends: with a credit note if the customer was right, and the rest is paid soon."""
     lines = state.lines_of_invoice(invoice)
+    lines = lines[state.is_payable(lines)]
     owed = int(state.remaining[lines].sum())
     cents = min(credit_cents, owed)
     if cents > 0:

@@ -263,6 +263,8 @@ class _Hearing:
         p = state.p.disputes
         for invoice in np.unique(state.lines.invoice[objected]).tolist():
             own = state.lines_of_invoice(invoice)
+            # A receipt that the bank still has comes back by itself, and is objected to then.
+            own = own[state.is_payable(own)]
             state.is_asked[own] = state.is_bound[own] = True
             wait = int(state.draws.whole("disputes/resolution", *p.resolution_days, invoice))
             resolved = int(days.next_business(self.day + wait))
