@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from django.db import connection
 
 # From this many new rows on the old statistics no longer describe the tables. Fewer are worth it where they
-# are a large part of a small table: with a second company that the statistics do not know, queries were seen to
-# take ten times as long.
+# are a large part of a small table: with a second company that the statistics did not know, queries took ten
+# times as long.
 WORTH_ANALYZING = 500
 LARGE_PART = 0.1
 
