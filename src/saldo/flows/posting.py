@@ -41,6 +41,8 @@ def post_new(
     ctx: Context, diff: ExportDiff, known: pl.DataFrame, posting: Posting, progress: Progress
 ) -> int:
     """Add what is new: documents, items, and what was already taken off them when first seen."""
+    if diff.new.is_empty():
+        return 0
     refs = known.select(*DOCUMENT_KEY, pl.col("document_ref")).unique(DOCUMENT_KEY, keep="first")
     new = diff.new.join(refs, on=DOCUMENT_KEY, how="left")
     done = 0
@@ -113,24 +115,27 @@ def post_changes(ctx: Context, diff: ExportDiff, posting: Posting) -> None:
         posting.document_id,
     )
     amend_due_dates(ctx, diff.due, posting.document_id)
-    reopen(
-        ctx,
-        _known(diff.reopened).select("item_id", "reopen_mills", "row"),
-        posting.document_id,
-        "corrected by the source",
-        settled=True,
-    )
-    changed = _known(diff.amount)
+    if diff.reopened.height:
+        reopen(
+            ctx,
+            _known(diff.reopened).select("item_id", "reopen_mills", "row"),
+            posting.document_id,
+            "corrected by the source",
+            settled=True,
+        )
     grows = pl.col("delta_mills") * pl.col("sign") > 0
-    add_increases(ctx, changed.filter(grows), posting.document_id)
-    shrunk = changed.filter(~grows)
-    lowered = _counters(
-        shrunk, pl.col("delta_mills").abs(), "adjustment", pl.lit(posting.as_at), "amount amended"
-    )
-    _set_spread(ctx, shrunk, lowered, posting)
-    # A line that grows in this very export has one item more by now.
-    reduced = _known(diff.toward_zero).with_columns(parts=pl.col("parts") + grows.cast(pl.Int64))
-    _set_spread(ctx, reduced, _reductions(reduced, posting), posting)
+    if diff.amount.height:
+        changed = _known(diff.amount)
+        add_increases(ctx, changed.filter(grows), posting.document_id)
+        shrunk = changed.filter(~grows)
+        lowered = _counters(
+            shrunk, pl.col("delta_mills").abs(), "adjustment", pl.lit(posting.as_at), "amount amended"
+        )
+        _set_spread(ctx, shrunk, lowered, posting)
+    if diff.toward_zero.height:
+        # A line that grows in this very export has one item more by now.
+        reduced = _known(diff.toward_zero).with_columns(parts=pl.col("parts") + grows.cast(pl.Int64))
+        _set_spread(ctx, reduced, _reductions(reduced, posting), posting)
 
 
 def _set_spread(ctx: Context, lines: pl.DataFrame, counters: pl.DataFrame, posting: Posting) -> None:
@@ -179,6 +184,8 @@ def _reductions(reduced: pl.DataFrame, posting: Posting) -> pl.DataFrame:
 @transaction.atomic
 def post_closures(ctx: Context, vanished: pl.DataFrame, posting: Posting) -> int:
     """Close what a complete export does not list any more: cause unknown, dated by the interval."""
+    if vanished.is_empty():
+        return 0
     lines = vanished.with_columns(
         pl.col("amount_mills").sign().cast(pl.Int64).alias("sign"),
         pl.int_range(pl.len(), dtype=pl.Int64).alias("row"),

@@ -94,6 +94,10 @@ def _found(parties: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     by_code = known.select(
         "company_id", pl.col("code").alias("customer_code"), pl.col("account_id").alias("by_code")
     )
+    coded = parties.join(by_code, on=["company_id", "customer_code"], how="left")
+    if not coded["by_code"].null_count():
+        # The usual file: every customer has a code, and all are known.
+        return coded.rename({"by_code": "account_id"})
     by_own = by_code.rename({"customer_code": "own_code", "by_code": "by_own"})
     by_vat = _first(known.filter(pl.col("vat_number") != ""), "vat_number", "vat", "by_vat")
     by_tax = _first(known.filter(pl.col("tax_code") != ""), "tax_code", "customer_tax_code", "by_tax")
@@ -101,8 +105,7 @@ def _found(parties: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     no_code = pl.col("customer_code") == ""
     nameless = no_code & (pl.col("vat") == "") & (pl.col("customer_tax_code") == "")
     return (
-        parties.join(by_code, on=["company_id", "customer_code"], how="left")
-        .join(by_vat, on=["company_id", "vat"], how="left")
+        coded.join(by_vat, on=["company_id", "vat"], how="left")
         .join(by_tax, on=["company_id", "customer_tax_code"], how="left")
         .join(by_name, on=["company_id", "customer_name"], how="left")
         .join(by_own, on=["company_id", "own_code"], how="left")
