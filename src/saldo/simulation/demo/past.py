@@ -121,6 +121,30 @@ class Past:
         replies = self._t.replies.with_columns(pl.col("reply_date").alias("day")).filter(fresh)
         for row in replies.iter_rows(named=True):
             yield (row["day"], row["account_id"], *_answer(row))
+        for day, account in self._kept(until):
+            yield day, account, DONE, "Promessa mantenuta: pagato", None
+
+    def _kept(self, until: date) -> Iterator[tuple[date, int]]:
+        """Promises of which the ERP has booked all the lines: the day of that, and the account."""
+        promises = (
+            self._t.replies.filter((pl.col("kind") == "promise") & (pl.col("reply_date") <= until))
+            .select("reply_id", "account_id", "reply_date", pl.col("installments").alias("installment_id"))
+            .explode("installment_id")
+        )
+        booked = self._t.postings.group_by("installment_id").agg(
+            pl.col("amount_cents").sum().alias("booked"), pl.col("posted_date").max()
+        )
+        lines = promises.join(booked, on="installment_id", how="left").join(
+            self._t.installments.select("installment_id", "cash_cents"), on="installment_id"
+        )
+        whole = (pl.col("booked").fill_null(0) == pl.col("cash_cents")).all()
+        kept = (
+            lines.group_by("reply_id", "account_id", "reply_date", maintain_order=True)
+            .agg(whole.alias("is_kept"), pl.col("posted_date").max().alias("day"))
+            .filter(pl.col("is_kept") & (pl.col("day") > pl.col("reply_date")))
+            .filter(pl.col("day").is_between(self._told_until, until, closed="right"))
+        )
+        yield from kept.select("day", "account_id").iter_rows()
 
     def _learn_accounts(self) -> None:
         """The world's account -> Saldo's, by company and the customer's number without leading zeros."""
