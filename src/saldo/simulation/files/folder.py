@@ -1,4 +1,4 @@
-"""A world as a folder: every file that its ERPs, banks, SdI and customers send, and the truth apart from them.
+"""A world as a folder: every file that its ERPs, banks, SdI and customers send, and apart the truth.
 
 DIR/files holds what product code may read, DIR/truth the tables of the world and a manifest that says when
 each file arrives, how it is read and what in it must be refused. The same world gives the same bytes.

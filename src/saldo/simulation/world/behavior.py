@@ -59,7 +59,7 @@ class Customers:
         )
 
     def drift(self, customer: NDArray[np.int64], day: Days) -> NDArray[np.float64]:
-        """How far the drift has come on ``day``: 0 before it, 1 at its height, back to 0 where it ends well."""
+        """How far the drift has come on ``day``: 0 before, 1 at its height, back to 0 where it ends well."""
         start, top, back = self.drift_from[customer], self.drift_to[customer], self.recovered[customer]
         rising = np.clip((day - start) / np.maximum(top - start, 1), 0.0, 1.0)
         falling = np.clip((back - day) / np.maximum(back - top, 1), 0.0, 1.0)

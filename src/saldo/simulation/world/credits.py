@@ -39,7 +39,7 @@ def issue_note(state: State, day: int, invoice: int, cents: int) -> None:
 
 
 def use_credit(state: State, credit: Credit) -> None:
-    """Set a credit against what is owed: the invoice it is about, else the oldest line; in the end refund it."""
+    """Set a credit against the invoice it is about, else the oldest line; in the end refund it."""
     if not credit.cents:
         return
     for line in _targets(state, credit):

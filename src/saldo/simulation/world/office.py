@@ -14,7 +14,7 @@ SOFT_UNTIL_DAYS = 30
 
 
 def messages_of_the_past(state: State) -> pl.DataFrame | None:
-    """MESSAGES of today: on Mondays, a share of the accounts with something overdue that nobody asked lately."""
+    """MESSAGES of today: on Mondays, a share of the overdue accounts that nobody asked lately."""
     p, day = state.p.office, state.today
     if days.weekday(day) != MONDAY:
         return None

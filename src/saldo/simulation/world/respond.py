@@ -138,7 +138,7 @@ class _Hearing:
     # -- who does not hear it ------------------------------------------------------------------------
 
     def _does_not_arrive(self) -> bool:
-        """An address that is not theirs any more, or somebody on holiday: an e-mail is answered by a machine."""
+        """An address whose owner has left, or somebody on holiday: an e-mail is answered by a machine."""
         if self.message.channel != "email":
             return False
         left = self.state.left_day[self.customer]

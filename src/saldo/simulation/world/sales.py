@@ -63,7 +63,7 @@ def make_sales(
 def _invoice_counts(
     p: Parameters, draws: Draws, size: Size, joined: pl.DataFrame, years: float
 ) -> NDArray[np.int64]:
-    """Invoices of each account: with the square root of its customer's size, on average what the size says."""
+    """Invoices of each account: with the root of its customer's size, on average what the size says."""
     parts = joined["terms_text"].replace_strict(
         {terms.text: len(parse_terms(terms.text).installments) for terms in p.terms}, return_dtype=pl.Int64
     )
@@ -160,7 +160,7 @@ def _taxable(
 
 
 def _number(first_day: int) -> pl.Expr:
-    """Numbers run within each company and year in order of date, after those issued before the world began."""
+    """Numbers run within each company and year in order of date, after those from before the world."""
     year = pl.col("day").cast(pl.Int32).cast(pl.Date).dt.year()
     ordinal = pl.int_range(1, pl.len() + 1).over("company_id", year)
     daily = pl.len().over("company_id") / (pl.col("day").max() - first_day + 1)
@@ -213,7 +213,7 @@ def _installments(accounts: pl.DataFrame, invoices: pl.DataFrame, day: days.Days
 def _orders(
     p: Parameters, draws: Draws, invoices: pl.DataFrame, accounts: pl.DataFrame, last_day: int
 ) -> pl.DataFrame:
-    """The order behind each invoice that names one, and orders of the last weeks that are not invoiced yet."""
+    """The order behind each invoice that names one, and recent orders that are not invoiced yet."""
     named = invoices.filter(pl.col("order_number") != "")
     ids = named["invoice_id"].to_numpy()
     invoiced = named["date"].cast(pl.Int32).to_numpy()

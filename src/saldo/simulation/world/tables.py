@@ -28,7 +28,7 @@ BANKS: Schema = {
     "opening_cents": pl.Int64,        # balance before the first day of the world
 }  # fmt: skip
 
-# Legal entities. paid_by: the parent that pays for this subsidiary. Sorted by size: customer 0 is the largest.
+# Legal entities, the largest first. paid_by: the parent that pays for this subsidiary.
 CUSTOMERS: Schema = {
     "customer_id": pl.Int32, "name": pl.String, "legal_form": pl.String, "sector": pl.String,
     "size": pl.String,                # "large", "medium", "small", "micro"
@@ -74,8 +74,8 @@ ACCOUNTS: Schema = {
     "limit_cents": pl.Int64,
 }  # fmt: skip
 
-# Documents. Amounts of credits are positive too; kind tells them apart. Invoices are numbered from 0 in order of
-# date, the others after them as they come. on_account: what the ERP books for money that belongs to no invoice.
+# Documents. Amounts of credits are positive too; kind tells them apart. Invoices are numbered from 0 in order
+# of date, the others after them as they come. on_account: what the ERP books for money of no invoice.
 INVOICES: Schema = {
     "invoice_id": pl.Int32, "account_id": pl.Int32,
     "kind": pl.String,                # "invoice", "credit_note", "on_account"
@@ -88,8 +88,8 @@ INVOICES: Schema = {
     "reason": pl.String,              # of a credit note: "", or the reason of the dispute it ends
 }  # fmt: skip
 
-# Installments of invoices, and one line for each credit note and payment on account (amounts negative): the lines
-# of the ERP.
+# The lines of the ERP: installments of invoices, and one line for each credit note and payment on account
+# (amounts negative).
 INSTALLMENTS: Schema = {
     "installment_id": pl.Int32, "invoice_id": pl.Int32, "account_id": pl.Int32, "no": pl.Int16,
     "due_date": pl.Date,
@@ -120,9 +120,9 @@ PAYMENTS: Schema = {
     "faults": pl.List(pl.String),     # truth: the planted faults, names of [faults] and reference styles
 }  # fmt: skip
 
-# truth: what a payment is for. kind: "paid", "charges", "rounding", "discount" (what is missing, positive, was
-# meant as paid), "duplicate" and "on_account" (installment: the line that the ERP makes of it), "credit" (a
-# credit note that was taken off), "refund" (of the line of such a credit).
+# truth: what a payment is for. kind: "paid"; "charges", "rounding", "discount" (what is missing, positive, was
+# meant as paid); "duplicate", "on_account" (installment: the line that the ERP makes of it); "credit" (a credit
+# note that was taken off); "refund" (of the line of such a credit).
 PAYMENT_LINES: Schema = {
     "payment_id": pl.Int32, "installment_id": pl.Int32, "kind": pl.String,
     "amount_cents": pl.Int64,
