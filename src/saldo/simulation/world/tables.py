@@ -120,9 +120,9 @@ PAYMENTS: Schema = {
     "faults": pl.List(pl.String),     # truth: the planted faults, names of [faults] and reference styles
 }  # fmt: skip
 
-# truth: what a payment is for. kind: "paid"; "charges", "rounding", "discount" (what is missing, positive, was
-# meant as paid); "duplicate", "on_account" (installment: the line that the ERP makes of it); "credit" (a credit
-# note that was taken off); "refund" (of the line of such a credit).
+# truth: what a payment is for. kind: "paid"; "charges", "rounding", "discount" (what is missing, positive,
+# was meant as paid); "duplicate", "on_account" (installment: the line that the ERP makes of it); "credit" (a
+# credit note that was taken off); "refund" (of the line of such a credit).
 PAYMENT_LINES: Schema = {
     "payment_id": pl.Int32, "installment_id": pl.Int32, "kind": pl.String,
     "amount_cents": pl.Int64,
