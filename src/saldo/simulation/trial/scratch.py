@@ -10,6 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ PREFIX = "saldo_trial_"
 _LIBPQ = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
 _TEMPLATE = "template"
 _MIGRATE_SECONDS = 300
+_DROP_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,25 @@ def _create(connection: psycopg.Connection[Any], database: str, template: str | 
 
 
 def _drop(connection: psycopg.Connection[Any], database: str) -> None:
-    """Sessions that a killed worker left are ended with it."""
+    """Sessions that a killed worker left are ended first.
+
+    Not by WITH (FORCE): that needs the right to end the server's own cleaning process too, which a plain DROP
+    DATABASE asks to go by itself.
+    """
     assert database.startswith(PREFIX), database
-    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+    for attempt in range(_DROP_ATTEMPTS):
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND backend_type = 'client backend'",
+            [database],
+        )
+        try:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(database)))
+            return
+        except psycopg.errors.ObjectInUse:
+            if attempt == _DROP_ATTEMPTS - 1:
+                raise
+            time.sleep(0.2)
 
 
 def _databases(connection: psycopg.Connection[Any], prefix: str) -> list[str]:
