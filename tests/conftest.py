@@ -17,6 +17,9 @@ SHARED = ROOT.parent / "shared"
 
 # Before Django's settings are loaded.
 os.environ.setdefault("SALDO_HOME", str(ROOT / ".saldo-test"))
+# Before polars and numpy are: on the small frames of tests, threads cost more than they do.
+for _threads in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 
 def pytest_unconfigure() -> None:
