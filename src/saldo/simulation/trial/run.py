@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -32,10 +32,6 @@ PURPOSE = "reminder"
 class World(Protocol):
     """What a trial needs of a world."""
 
-    today: date
-
-    @classmethod
-    def make(cls, size: str, seed: int, last_day: date, horizon_days: int = 0) -> Self: ...
     def advance(self, until: date) -> None: ...
     def respond(self, messages: pl.DataFrame, until: date) -> pl.DataFrame: ...
     def tables(self) -> Tables: ...
