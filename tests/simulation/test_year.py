@@ -1,148 +1,49 @@
-"""A year of a small world through the real flows, with what must hold on every day (DESIGN, tests).
-
-The world, the ERPs' files, the import, the day's run, the worklist, the contacts and the answers are the real
-ones of ``saldo simulate --policy saldo``; the truth is used only to judge.
-"""
+"""A year of a small world under the invariants of every day: two halves at once, a process for each."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
+import json
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
-import polars as pl
-from django.db import connection
+from saldo.simulation.trial.jobs import ONE_THREAD
+from saldo.simulation.trial.scratch import SETTINGS, Server, scratch
 
-from saldo.collection.planning import stored_plan
-from saldo.core.context import Context
-from saldo.core.priors import default_priors
-from saldo.flows.day import run_day
-from saldo.identity.queries import latest_day_run
-from saldo.ledger.queries import BUCKET_COLUMNS, open_items, projection_differences, totals
-from saldo.simulation.files.erp_book import ErpBook
-from saldo.simulation.trial.figures import figures
-from saldo.simulation.trial.jobs import Job
-from saldo.simulation.trial.run import Trial, begin, business_days, live
-from saldo.simulation.world.tables import Tables
-from saldo.simulation.world.world import World
-
-YEAR = Job("saldo", seed=1, size="small", days=365)
-MILLS_PER_CENT = 10
-# Every so many business days: the costlier checks.
-SELDOM = 20
-AGAIN_AFTER = 15
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_DAY, DAYS = date(2026, 1, 1), 365
+HALF = 182
+SECONDS = 900
 
 
-def test_a_year_of_a_small_world(committed_db: None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")
-    trial = begin(YEAR, World.make)
-    past: list[tuple[Context, pl.DataFrame]] = []
-    contacts = 0
-    for count, day in enumerate(business_days(trial)):
-        contacts += len(live(trial, day))
-        t = trial.world.tables()
-        known = replace(trial.desk.context(), known_at=trial.desk.clock())
-        ours, aged = open_items(known), totals(known)
-        for company_id, code in trial.codes.items():
-            ctx = known.within(trial.desk.companies[code].id)
-            items = ours.filter(pl.col("company_id") == ctx.company_id)
-            _saldo_says_what_the_erp_says(ErpBook(t, company_id), items, day)
-            _worklist_names_only_what_is_owed(ctx, items)
-        _aging_partitions_what_is_open(aged, ours, day)
-        _allocations_stay_within_their_items()
-        past.append((known, aged))
-        if count >= AGAIN_AFTER:
-            _tells_the_same_of(*past[count - AGAIN_AFTER])
-        if count % SELDOM == 0:
-            _projections_agree()
-            _runs_again_the_same(trial, day)
-    for then in past[::SELDOM]:
-        _tells_the_same_of(*then)
-    _runs_again_the_same(trial, past[len(past) // 2][0].as_of)
-    _projections_agree()
-    _the_year_was_a_year(trial, t, contacts)
+def test_a_year_of_a_small_world(django_db_setup: None) -> None:
+    halves = ((FIRST_DAY, HALF), (FIRST_DAY + timedelta(days=HALF), DAYS - HALF))
+    with scratch(Server.in_use()) as databases:
+        running = [
+            _started(databases.make(f"half{n}"), first, days) for n, (first, days) in enumerate(halves)
+        ]
+        told = [_told(process) for process in running]
+    # It was not a year in which nothing happened.
+    assert sum(half["days"] for half in told) > 245
+    assert sum(half["contacts"] for half in told) > 300
+    assert sum(half["cash_cents"] for half in told) > 1_000_000_00
+    assert {"promise", "dispute"} <= {kind for half in told for kind in half["replies"]}
+    assert {"payment", "return", "write_off"} <= {kind for half in told for kind in half["postings"]}
 
 
-def _saldo_says_what_the_erp_says(book: ErpBook, ours: pl.DataFrame, day: date) -> None:
-    """To the cent, line by line of the sum: open debits and credits of the company."""
-    truth = book.open_at(day)
-    assert ours["balance_mills"].sum() == truth["open_cents"].sum() * MILLS_PER_CENT, day
-    for side in (1, -1):
-        told = ours.filter(pl.col("balance_mills") * side > 0)["balance_mills"].sort()
-        real = truth.filter(pl.col("open_cents") * side > 0)["open_cents"].sort() * MILLS_PER_CENT
-        assert told.to_list() == real.to_list(), day
+def _started(address: str, first: date, days: int) -> subprocess.Popen[str]:
+    environment = {**os.environ, **ONE_THREAD, "DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": SETTINGS}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.simulation.year", first.isoformat(), str(days)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
-def _aging_partitions_what_is_open(frame: pl.DataFrame, items: pl.DataFrame, day: date) -> None:
-    buckets = [f"{name}_mills" for name in BUCKET_COLUMNS]
-    wrong = frame.filter(pl.sum_horizontal(buckets) != pl.col("open_mills"))
-    late = frame.filter(pl.sum_horizontal(buckets[1:]) != pl.col("overdue_mills"))
-    assert wrong.is_empty() and late.is_empty(), day
-    assert frame.select(pl.min_horizontal(*buckets, "credits_mills").min()).item() >= 0
-    assert frame["open_mills"].sum() == items.filter(pl.col("balance_mills") > 0)["balance_mills"].sum()
-
-
-def _worklist_names_only_what_is_owed(ctx: Context, items: pl.DataFrame) -> None:
-    """A row has the overdue that the ledger says; without any, it is a courtesy about what falls due."""
-    assert ctx.company_id is not None
-    run = latest_day_run(ctx.company_id, ctx.as_of)
-    assert run is not None
-    debits = items.filter(pl.col("balance_mills") > 0)
-    days = (pl.lit(ctx.as_of) - pl.col("due_date")).dt.total_days()
-    late = _by_account(debits.filter(days > 0))
-    soon = _by_account(debits.filter(days.is_between(-default_priors().priority.courtesy_days, 0)))
-    rows = stored_plan(run.id)
-    for row in rows:
-        account = row["account_id"]
-        assert row["overdue"] * 1000 == late.get(account, 0), (ctx.as_of, row)
-        courtesy = any(reason["code"] == "courtesy_check" for reason in row["reasons"])
-        assert late.get(account, 0) > 0 or (account in soon and (courtesy or row["block"] == "dated")), row
-    assert len({(row["account_id"], row["currency"]) for row in rows}) == len(rows)
-    least = default_priors().priority.minimum_overdue_mills
-    missing = {account for account, mills in late.items() if mills >= least}
-    assert not missing - {row["account_id"] for row in rows}, "who owes is in the list, if only to wait"
-
-
-def _by_account(items: pl.DataFrame) -> dict[int, int]:
-    return dict(items.group_by("account_id").agg(pl.col("balance_mills").sum()).iter_rows())
-
-
-def _allocations_stay_within_their_items() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*) FROM ledger_item i
-              JOIN (SELECT item_id, sum(amount) AS used FROM ledger_allocation_side GROUP BY 1) u
-                ON u.item_id = i.id
-             WHERE u.used < 0 OR u.used > abs(i.amount)
-            """
-        )
-        assert cursor.fetchone() == (0,)
-
-
-def _tells_the_same_of(then: Context, said: pl.DataFrame) -> None:
-    assert totals(then).equals(said), then.as_of
-
-
-def _projections_agree() -> None:
-    assert projection_differences() == []
-
-
-def _runs_again_the_same(trial: Trial, day: date) -> None:
-    """A rerun of a day, from what was known at its first run, is the same day."""
-    for company in trial.desk.companies.values():
-        before = latest_day_run(company.id, day)
-        assert before is not None
-        again = run_day(replace(trial.desk.context(company.id), as_of=day), company.id)
-        assert not again.is_new and again.day_run_id == before.id and again.known_at == before.known_at
-
-
-def _the_year_was_a_year(trial: Trial, t: Tables, contacts: int) -> None:
-    """It was not a year in which nothing happened."""
-    trial.world.advance(trial.last_day)
-    found = figures(trial.world.tables(), trial.first_day, trial.last_day)
-    assert contacts == found.contacts > 300
-    assert found.cash_cents > 1_000_000_00 and found.roll_over_90_share is not None
-    kinds = set(t.replies["kind"].to_list())
-    assert {"promise", "dispute"} <= kinds
-    assert t.postings["kind"].n_unique() > 2
+def _told(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, said[-3000:]
+    result: dict[str, Any] = json.loads(out)
+    return result

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -26,12 +27,13 @@ ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_T
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One policy on one seed, for so many calendar days."""
+    """One policy on one seed, for so many calendar days; first_day: None is that of trial.toml."""
 
     policy: str
     seed: int
     size: str
     days: int
+    first_day: date | None = None
 
 
 def run_all(

@@ -9,7 +9,7 @@ Import this only after Django is set up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Protocol
 
@@ -68,6 +68,8 @@ class Trial:
 def begin(job: Job, make: Callable[..., World]) -> Trial:
     """The world on the eve of the first day, its history imported."""
     shared = rules(job.size)
+    if job.first_day is not None:
+        shared = replace(shared, first_day=job.first_day)
     eve = shared.first_day - timedelta(days=1)
     world = make(job.size, job.seed, eve, job.days)
     companies = world.tables().companies
