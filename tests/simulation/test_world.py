@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cache
 
@@ -9,13 +10,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from saldo.core.calendar import add_months
+from saldo.core.calendar import add_months, is_business_day
 from saldo.simulation.world import tables
 from saldo.simulation.world.parameters import load
+from saldo.simulation.world.respond import TONES
 from saldo.simulation.world.world import World
 
 LAST = date(2026, 6, 30)
 MEANT_ONLY = ["charges", "rounding", "discount"]
+CHANNELS = ("email", "call", "pec", "letter", "sms")
 
 
 def silent_world(seed: int = 3, horizon_days: int = 60) -> World:
@@ -36,6 +39,24 @@ def message(account: int, day: date, lines: list[int], **told: str) -> pl.DataFr
         "purpose": "reminder", "installments": lines,
     } | told  # fmt: skip
     return pl.DataFrame([row], schema=tables.MESSAGES)
+
+
+def chased(seed: int, reverse: bool = False, days: int = 75) -> World:
+    """A world in which everybody is asked, or offered a plan, every other week by every channel and tone."""
+    world = World.make("small", seed, LAST, horizon_days=days)
+    for offset in range(1, days + 1):
+        day = LAST + timedelta(days=offset)
+        world.advance(day)
+        rows = []
+        owed = overdue_lines(world.tables(), day + timedelta(days=8))
+        for at, (account, own) in enumerate(owed.group_by("account_id", maintain_order=True)):
+            if (account[0] + offset) % 14 == 0:
+                told = {"channel": CHANNELS[at % 5], "tone": TONES[at % 4]}
+                told["purpose"] = "plan" if at % 2 else "reminder"
+                rows.append(message(account[0], day, own["installment_id"].to_list(), **told))
+        if rows:
+            world.respond(pl.concat(rows[::-1] if reverse else rows), day)
+    return world
 
 
 def test_the_same_seed_gives_the_same_world_and_another_one_another() -> None:
@@ -75,9 +96,17 @@ def test_nothing_is_true_before_its_day() -> None:
     assert (t.receipts["returned_date"].drop_nulls() <= LAST).all()
 
 
+def test_the_order_in_which_messages_are_handed_over_means_nothing() -> None:
+    one, other = chased(4, days=40).tables(), chased(4, reverse=True, days=40).tables()
+    assert one.messages.height > 50
+    for name, frame in one.named().items():
+        assert_frame_equal(frame, other.named()[name])
+
+
+@pytest.mark.parametrize("make", [made, chased])
 @pytest.mark.parametrize("seed", [1, 2, 5])
-def test_money_is_conserved(seed: int) -> None:
-    t = made(seed).tables()
+def test_money_is_conserved(make: Callable[[int], World], seed: int) -> None:
+    t = make(seed).tables()
     posted = t.postings.group_by("installment_id").agg(pl.col("amount_cents").sum().alias("posted"))
     lines = t.installments.join(posted, on="installment_id", how="left").with_columns(
         (pl.col("cash_cents") - pl.col("posted").fill_null(0)).alias("open")
@@ -96,6 +125,64 @@ def test_money_is_conserved(seed: int) -> None:
     # The installments of an invoice are the invoice.
     parts = t.installments.group_by("invoice_id").agg(pl.col("amount_cents").sum().abs().alias("parts"))
     assert t.invoices.join(parts, on="invoice_id").filter(pl.col("parts") != pl.col("total_cents")).is_empty()
+
+
+def test_nobody_pays_after_it_failed_whatever_was_agreed() -> None:
+    late, plans = [], 0
+    for seed in range(4):
+        world = silent_world(seed, horizon_days=120)
+        world.advance(LAST - timedelta(days=60))
+        t = world.tables()
+        failing = t.accounts.join(t.customers, on="customer_id").filter(
+            pl.col("insolvency_date") > world.today
+        )
+        owed = overdue_lines(t, world.today).join(failing, on="account_id", how="semi")
+        for account, own in owed.group_by("account_id", maintain_order=True):
+            lines = own["installment_id"].to_list()
+            for channel in CHANNELS:
+                told = {"channel": channel, "tone": "formal", "purpose": "plan"}
+                world.respond(message(account[0], world.today, lines, **told), world.today)
+        world.advance(LAST + timedelta(days=120))
+        t = world.tables()
+        plans += t.replies.filter(pl.col("kind").is_in(["plan_accepted", "promise"])).height
+        ends = t.customers.select(pl.col("customer_id").alias("payer_id"), "insolvency_date")
+        paid = t.payments.filter(pl.col("kind") == "transfer").join(ends, on="payer_id")
+        late.append(paid.filter(pl.col("booking_date") >= pl.col("insolvency_date")))
+        assert t.customers["insolvency_date"].is_between(LAST, world.today).any()
+    assert plans > 0
+    assert pl.concat(late).is_empty()
+
+
+def test_nobody_buys_after_it_failed_or_was_taken_over() -> None:
+    for seed in range(1, 9):
+        t = made(seed).tables()
+        ends = t.accounts.join(t.customers, on="customer_id").select(
+            "account_id", pl.min_horizontal("insolvency_date", "merged_date").alias("end")
+        )
+        for frame in (t.orders, t.invoices.filter(pl.col("kind") == "invoice")):
+            assert frame.join(ends, on="account_id").filter(pl.col("date") >= pl.col("end")).is_empty()
+
+
+def test_banks_and_the_office_work_on_business_days() -> None:
+    for seed in range(1, 9):
+        t = made(seed).tables()
+        for days in (t.payments["booking_date"], t.postings["posted_date"]):
+            assert all(is_business_day(day) for day in days.unique())
+
+
+def test_the_office_of_the_past_writes_to_addresses_that_are_there() -> None:
+    letters = 0
+    for seed in range(1, 9):
+        t = made(seed).tables()
+        sent = t.messages.join(t.accounts, on="account_id")
+        no_pec = t.customers.filter(pl.col("pec") == "")
+        with_mail = t.contacts.filter(pl.col("email") != "")
+        assert sent.filter(pl.col("channel") == "pec").join(no_pec, on="customer_id", how="semi").is_empty()
+        assert (
+            sent.filter(pl.col("channel") == "email").join(with_mail, on="customer_id", how="anti").is_empty()
+        )
+        letters += sent.filter(pl.col("channel") == "letter").height
+    assert letters > 0
 
 
 def test_slips_are_the_sum_of_their_receipts() -> None:
@@ -175,6 +262,58 @@ def test_a_reminder_moves_the_forgetful() -> None:
         paid.append(booked["amount_cents"].sum())
     assert owed["account_id"].n_unique() >= 3
     assert paid[0] > paid[1]
+
+
+def test_what_is_due_today_is_still_paid_after_a_courtesy() -> None:
+    """Today's transfers are made when the message comes: they are not missed for it."""
+    moved = 0
+    for seed in range(1, 7):
+        world = silent_world(seed)
+        world.advance(LAST - timedelta(days=30))
+        t = world.tables()
+        kinds = t.accounts.join(t.customers, on="customer_id").filter(
+            pl.col("insolvency_date").is_null(),
+            pl.col("merged_date").is_null(),
+            pl.col("method") == "transfer",
+        )
+        due_today = (
+            overdue_lines(t, world.today + timedelta(days=1))
+            .filter(pl.col("due_date") == world.today)
+            .join(kinds, on="account_id")
+        )
+        for account, own in due_today.group_by("account_id", maintain_order=True):
+            lines = own["installment_id"].to_list()
+            told = {"channel": "pec", "tone": "courtesy"}
+            plan = world._state.lines.plan
+            before = plan[lines].copy()
+            world.respond(message(account[0], world.today, lines, **told), world.today)
+            changed = plan[lines] != before
+            moved += int(changed.sum())
+            assert (plan[lines][changed] > world._state.today).all()
+            assert not changed.any() or own["paying_type"][0] == "forgetful"
+    assert moved > 0
+
+
+def test_who_objects_and_is_not_heard_does_not_pay_for_it() -> None:
+    silent = heard = 0
+    for seed in range(1, 7):
+        world = silent_world(seed)
+        world.advance(LAST)
+        state, t = world._state, world.tables()
+        owed = overdue_lines(t, LAST)
+        objects = state.lines.is_disputed[owed["installment_id"].to_numpy()]
+        for account, own in owed.filter(pl.Series(objects)).group_by("account_id", maintain_order=True):
+            lines = own["installment_id"].to_list()
+            before = state.lines.plan[lines].copy()
+            told = {"channel": "pec", "tone": "formal"}
+            replies = world.respond(message(account[0], LAST, lines, **told), LAST + timedelta(days=9))
+            if "dispute" in replies["kind"].to_list():
+                heard += 1
+            else:
+                silent += 1
+                assert (state.lines.plan[lines] == before).all()
+    assert silent > 3
+    assert heard > 3
 
 
 def test_replies_are_told_once_and_not_before_their_day() -> None:

@@ -98,7 +98,6 @@ def make_intentions(
     p: Parameters,
     draws: Draws,
     customers: Customers,
-    customer_frame: pl.DataFrame,
     accounts: pl.DataFrame,
     sales: Sales,
     first_day: int,
@@ -176,10 +175,11 @@ def sector_states(p: Parameters, draws: Draws, months: int) -> NDArray[np.float6
     result = np.zeros((len(p.sectors), months))
     for sector in range(len(p.sectors)):
         news = np.sqrt(share) * common + np.sqrt(1 - share) * draws.normal("shock/sector", sector, at)
-        state = news[0] if months else 0.0
         for month in range(months):
-            state = memory * state + np.sqrt(1 - memory**2) * news[month] if month else news[0]
-            result[sector, month] = state
+            before = result[sector, month - 1]
+            result[sector, month] = (
+                memory * before + np.sqrt(1 - memory**2) * news[month] if month else news[0]
+            )
     return result
 
 
@@ -215,7 +215,7 @@ def _returns(
         draws.whole("returns/sdd", *p.sdd.return_days, ids),
     )
     is_core = (accounts["scheme"] == "CORE").to_numpy()[account]
-    refund = is_core & ~disputed & draws.happens("returns/refund", p.sdd.refund_share, ids)
+    refund = is_core & draws.happens("returns/refund", p.sdd.refund_share, ids)
     refund_day = days.next_business(bank_day + draws.whole("returns/refund day", *p.sdd.refund_days, ids))
     returned = np.where(refund, refund_day, days.add_business(bank_day, usual))
     reason = np.where(method == RIBA, RIBA_UNPAID, np.where(refund, SDD_REFUND, SDD_UNPAID))

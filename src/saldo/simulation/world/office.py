@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from saldo.simulation.world import days, tables
-from saldo.simulation.world.credits import settle
+from saldo.simulation.world.credits import settle, use_credit
 from saldo.simulation.world.state import State
 
 MONDAY = 0
@@ -35,7 +35,10 @@ def messages_of_the_past(state: State) -> pl.DataFrame | None:
     rows = []
     for at in np.flatnonzero(asked).tolist():
         formal = oldest[at] >= p.pec_days
-        channel = "call" if calls[at] else "pec" if formal else "email"
+        written = "pec" if formal else "email"
+        if not state.has_address(written, int(state.account_customer[accounts[at]])):
+            written = "letter"
+        channel = "call" if calls[at] else written
         tone = "formal" if formal else "soft" if oldest[at] < SOFT_UNTIL_DAYS else "firm"
         purpose = "plan" if plans[at] else "reminder"
         own = lines[starts[at] : stops[at]].tolist()
@@ -49,25 +52,22 @@ def _rested(state: State, account: int, day: int, pause_days: int) -> bool:
 
 
 def write_off(state: State) -> None:
-    """Give up what insolvent customers owe, and what nobody paid for more than a year."""
-    p, day = state.p.postings, state.today
-    lines = np.flatnonzero((state.lines.due == day - p.old_after_days) & (state.erp_open > 0))
-    insolvent = np.flatnonzero(state.gives_up_day == day)
-    of_insolvent = [
-        state.lines_of_account(int(account))
-        for account in np.flatnonzero(np.isin(state.account_customer, insolvent))
-    ]
-    for line in np.concatenate([lines, *of_insolvent]).tolist():
-        # What is on its way through the bank is not given up.
+    """Give up what insolvent customers owe, and what nobody paid for long after its due date."""
+    day = state.today
+    if not days.is_business(day):
+        return
+    # What is on its way through the bank (remaining is less than erp_open), or in its hands, is not given up.
+    lines = np.flatnonzero((state.given_up <= day) & (state.remaining > 0) & (state.erp_open > 0))
+    for line in lines[state.is_payable(lines) & (state.lines.issued[lines] <= day)].tolist():
         cents = int(min(state.erp_open[line], state.remaining[line]))
-        if cents > 0 and state.lines.issued[line] <= day and state.is_payable(np.array([line]))[0]:
-            state.lines.plan[line] = state.lines.part_day[line] = days.NEVER
-            state.remaining[line] = 0
-            state.post(line, day, cents, "write_off", None)
+        state.lines.plan[line] = state.lines.part_day[line] = days.NEVER
+        state.remaining[line] -= cents
+        state.post(line, day, cents, "write_off", None)
 
 
 def resolve(state: State, invoice: int, credit_cents: int, reason: str) -> None:
-    """A dispute ends: with a credit note if the customer was right, and the rest is paid soon."""
+    """A dispute ends: with a credit note if the customer was right, and the rest is paid soon (not before
+    it is due)."""
     lines = state.lines_of_invoice(invoice)
     lines = lines[state.is_payable(lines)]
     owed = int(state.remaining[lines].sum())
@@ -77,7 +77,10 @@ def resolve(state: State, invoice: int, credit_cents: int, reason: str) -> None:
         note = state.credit("credit_note", account, cents, state.today, invoice, reason)
         for line in lines.tolist():
             settle(state, note, line, note.cents)
+        # What the ERP does not show yet (a receipt came back today) is set off another day.
+        use_credit(state, note)
     wait = int(state.draws.whole("disputes/paid after", *state.p.disputes.paid_after_days, invoice))
     paid = int(days.next_business(state.today + wait))
-    insolvent = state.customers.insolvency[state.lines.customer[lines]] <= paid
-    state.lines.plan[lines[~insolvent]] = paid
+    when = np.maximum(paid, days.next_business(state.lines.due[lines]))
+    fails = state.customers.insolvency[state.lines.customer[lines]] <= when
+    state.lines.plan[lines] = np.where(fails, days.NEVER, when)

@@ -334,9 +334,6 @@ class Parameters:
             raise ValueError(f"No size {name!r}: there are {', '.join(self.sizes)}")
         return self.sizes[name]
 
-    def paying_type(self, name: str) -> PayingType:
-        return next(kind for kind in self.types if kind.name == name)
-
 
 @cache
 def load() -> Parameters:

@@ -254,6 +254,8 @@ def pay_for_nothing(
 ) -> None:
     """A payment that belongs to no invoice: the ERP keeps it on account, then uses it up or gives it back."""
     day = state.today
+    if state.customers.insolvency[payer] <= day:
+        return
     name = state.names[payer]
     payment = _book(state, company, payer, cents, day, name, text, "", "NOTPROVIDED", 0, [kind])
     posted = int(days.add_business(day, 1))
@@ -269,9 +271,9 @@ def refund(state: State, credit: Credit) -> None:
     """Give back what is left of a credit."""
     if credit.cents:
         day, cents = state.today, credit.cents
-        customer = int(state.account_customer[credit.account])
+        payer = int(state.payers(state.account_customer[credit.account], day))
         payment = _book(
-            state, int(state.company[credit.account]), customer, -cents, day, state.names[customer],
+            state, int(state.company[credit.account]), payer, -cents, day, state.names[payer],
             f"RIMBORSO {credit.number}", "", "NOTPROVIDED", 0, [], kind="refund",
         )  # fmt: skip
         state.books.payment_lines.add((payment, credit.line, "refund", -cents))

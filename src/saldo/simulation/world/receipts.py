@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from saldo.simulation.world import days, tables
-from saldo.simulation.world.behavior import METHODS, RIBA, TRANSFER, Intentions
+from saldo.simulation.world.behavior import METHODS, TRANSFER, Intentions
 from saldo.simulation.world.parameters import Parameters
 
 
@@ -63,7 +63,3 @@ def make_receipts(
 
 def _day(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Int32).cast(pl.Date)
-
-
-def is_riba(kind: str) -> bool:
-    return kind == METHODS[RIBA]

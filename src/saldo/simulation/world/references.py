@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-USABLE = ("numbers", "numbers_and_dates", "order", "creditor_reference", "short_numbers")
 UNUSABLE = ("words", "own_code", "none")
 # What a payer writes that departs from its habit.
 DEPARTURES = ("numbers", "words", "none")

@@ -7,7 +7,6 @@ customer meant to do (``Intentions.plan``) and nothing else; who is not asked is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +19,7 @@ from saldo.simulation.world.state import State
 TONES = ("courtesy", "soft", "firm", "formal")
 COURTESY = "courtesy"
 PLAN = "plan"
-DRIFTING = "drifting"
+DRIFTING, FORGETFUL = "drifting", "forgetful"
 # A drift this far gone makes a customer behave as one that drifts, whatever it was before.
 DRIFT_SHOWS = 0.25
 AUGUST = 8
@@ -110,10 +109,12 @@ class _Hearing:
         self.customer = int(state.account_customer[message.account])
         self.type = message.type
         lines = np.asarray(message.lines, dtype=np.int64)
-        self.lines = lines[state.is_payable(lines)] if len(lines) else lines
-        owed = self.lines[state.remaining[self.lines] > 0]
-        self.owed = owed
+        # A message may name credits too: nobody owes them.
+        lines = lines[lines < len(state.remaining)]
+        lines = lines[state.is_payable(lines)]
+        self.owed = owed = lines[state.remaining[lines] > 0]
         self.overdue = owed[state.lines.due[owed] < self.day]
+        self.fails = int(state.customers.insolvency[self.customer])
         log = state.contacts.setdefault(self.customer, [])
         recent = [day for day in log if self.day - day < self.contact.fatigue_days]
         self.recent = len(recent)
@@ -122,7 +123,7 @@ class _Hearing:
 
     def heard(self) -> None:
         message, contact = self.message, self.contact
-        if self.state.customers.insolvency[self.customer] <= self.day:
+        if self.fails <= self.day:
             return
         if self._does_not_arrive():
             return
@@ -138,7 +139,9 @@ class _Hearing:
     # -- who does not hear it ------------------------------------------------------------------------
 
     def _does_not_arrive(self) -> bool:
-        """An address whose owner has left, or somebody on holiday: an e-mail is answered by a machine."""
+        """No address; one whose owner has left; somebody on holiday: an e-mail is answered by a machine."""
+        if not self.state.has_address(self.message.channel, self.customer):
+            return True
         if self.message.channel != "email":
             return False
         left = self.state.left_day[self.customer]
@@ -181,7 +184,7 @@ class _Hearing:
             self._reminded_early()
             return
         self._object()
-        free = self.overdue[~self.state.is_bound[self.overdue]]
+        free = self._free(self.overdue)
         if not len(free):
             return
         if self._under_way(free):
@@ -194,6 +197,10 @@ class _Hearing:
         else:
             self._puts_off(free)
 
+    def _free(self, lines: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Lines that a contact can move. Who objects and was not heard does not pay for being asked."""
+        return lines[~self.state.is_bound[lines] & ~self.state.lines.is_disputed[lines]]
+
     def _willing(self) -> float:
         contact, message = self.contact, self.message
         likely = contact.decides[self.type][TONES.index(message.tone)] * contact.strength[message.channel]
@@ -203,16 +210,20 @@ class _Hearing:
         return bool((self.state.lines.plan[lines] <= self.day + UNDER_WAY_DAYS).all())
 
     def _reminded_early(self) -> None:
-        contact, lines = self.contact, self.owed
+        """Before the due date only the forgetful are moved: to pay on it."""
+        contact, lines = self.contact, self._free(self.owed)
         soon = lines[self.state.lines.due[lines] <= self.day + contact.courtesy_days]
-        chance = contact.courtesy_share * contact.decides[self.type][0] / contact.decides["forgetful"][0]
-        if len(soon) and self.message.decide < chance:
-            self._bring_forward(soon, days.next_business(self.state.lines.due[soon]))
+        chance = contact.courtesy_share * contact.fatigue**self.recent
+        if len(soon) and self.type == FORGETFUL and self.message.decide < chance:
+            # What is due today is paid tomorrow at the earliest: today's transfers have been made.
+            self._bring_forward(
+                soon, days.next_business(np.maximum(self.state.lines.due[soon], self.day + 1))
+            )
 
     def _pays(self, lines: NDArray[np.int64]) -> None:
         day = int(days.next_business(self.day + self.message.within))
         kind = self.state.p.types[int(self.state.customers.kind[self.customer])].name
-        honest = self.message.keep < self.contact.carried_out[kind]
+        honest = self.message.keep < self.contact.carried_out[kind] and day < self.fails
         if honest:
             self._bring_forward(lines, np.full(len(lines), day))
         if self._answers() and self.message.kind < self.contact.reply.promise[self.type]:
@@ -233,9 +244,10 @@ class _Hearing:
         elif kind < promise + reply.already_paid_claim + reply.question:
             self._reply("question", lines)
 
-    def _bring_forward(self, lines: NDArray[np.int64], day: Any) -> None:
+    def _bring_forward(self, lines: NDArray[np.int64], day: days.Days) -> None:
+        """Pay on ``day`` what was to be paid later; nobody pays once it has failed."""
         plan = self.state.lines.plan
-        plan[lines] = np.minimum(plan[lines], day)
+        plan[lines] = np.where(day < self.fails, np.minimum(plan[lines], day), plan[lines])
 
     def _accepts_plan(self, lines: NDArray[np.int64]) -> bool:
         """Milestones of whole lines, the oldest first; who does not keep it pays the first one only."""
@@ -251,13 +263,13 @@ class _Hearing:
         chosen = np.ones(len(lines), dtype=np.bool_) if kept else milestone == 0
         self._bring_forward(lines[chosen], when[chosen])
         self.state.is_bound[lines[chosen]] = True
-        self._reply("plan_accepted", lines, promise_day=int(when[0]), honest=kept)
+        self._reply("plan_accepted", lines, promise_day=int(when[0]), honest=kept and when[-1] < self.fails)
         return True
 
     def _object(self) -> None:
         """Whoever has a reason to object says so once it is asked and answers; then it is dealt with."""
         state, lines = self.state, self.overdue
-        objected = lines[state.lines.is_disputed[lines] & ~state.is_asked[lines] & ~state.is_bound[lines]]
+        objected = lines[state.lines.is_disputed[lines] & ~state.is_bound[lines]]
         if not len(objected) or not self._answers():
             return
         p = state.p.disputes
@@ -265,7 +277,7 @@ class _Hearing:
             own = state.lines_of_invoice(invoice)
             # A receipt that the bank still has comes back by itself, and is objected to then.
             own = own[state.is_payable(own)]
-            state.is_asked[own] = state.is_bound[own] = True
+            state.is_bound[own] = True
             wait = int(state.draws.whole("disputes/resolution", *p.resolution_days, invoice))
             resolved = int(days.next_business(self.day + wait))
             state.lines.plan[own] = NEVER

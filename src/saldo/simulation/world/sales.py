@@ -21,8 +21,6 @@ from saldo.simulation.world import days, tables
 from saldo.simulation.world.parameters import Parameters, Size
 
 Cents = NDArray[np.int64]
-# As the ERPs of the two kinds number their invoices.
-NUMBERS = {"full": "{n}/{yy}", "delta": "90{n:07d}"}
 QUIET_FROM_DECEMBER = 24
 CONDOMINIUM_WITHHOLDING = 4  # per cent of the taxable amount (art. 25-ter D.P.R. 600/1973)
 
@@ -57,7 +55,7 @@ def make_sales(
     account, ordinal, day = account[kept][order], ordinal[kept][order], day[kept][order]
     invoices = _invoices(p, draws, joined, account, ordinal, day, first_day)
     installments = _installments(accounts, invoices, day)
-    return Sales(invoices, installments, _orders(p, draws, invoices, accounts, last_day))
+    return Sales(invoices, installments, _orders(p, draws, invoices, accounts, until, last_day))
 
 
 def _invoice_counts(
@@ -167,6 +165,7 @@ def _number(first_day: int) -> pl.Expr:
     begun = days.day_of(first_day)
     before = pl.when(year == begun.year).then((daily * (begun - date(begun.year, 1, 1)).days).floor())
     n = (ordinal + before.otherwise(0.0)).cast(pl.Int64)
+    # In the Italian manner, and in that of a large ERP.
     short = pl.format("{}/{}", n, (year % 100).cast(pl.String).str.zfill(2))
     long = pl.format("9{}{}", (year % 100).cast(pl.String).str.zfill(2), n.cast(pl.String).str.zfill(7))
     return pl.when(pl.col("company_id") == 0).then(short).otherwise(long)
@@ -211,9 +210,16 @@ def _installments(accounts: pl.DataFrame, invoices: pl.DataFrame, day: days.Days
 
 
 def _orders(
-    p: Parameters, draws: Draws, invoices: pl.DataFrame, accounts: pl.DataFrame, last_day: int
+    p: Parameters,
+    draws: Draws,
+    invoices: pl.DataFrame,
+    accounts: pl.DataFrame,
+    until: days.Days,
+    last_day: int,
 ) -> pl.DataFrame:
-    """The order behind each invoice that names one, and recent orders that are not invoiced yet."""
+    """The order behind each invoice that names one, and recent orders that are not invoiced yet.
+
+    until: the last day on which each account buys."""
     named = invoices.filter(pl.col("order_number") != "")
     ids = named["invoice_id"].to_numpy()
     invoiced = named["date"].cast(pl.Int32).to_numpy()
@@ -222,6 +228,8 @@ def _orders(
         draws.happens("orders/open", p.sales.open_orders_share, accounts["account_id"].to_numpy())
     )
     placed = days.previous_business(last_day - draws.whole("orders/placed", 0, 25, open_ids))
+    still = placed <= until[open_ids]
+    open_ids, placed = open_ids[still], placed[still]
     amount = np.round(np.exp(11.9 + 0.8 * draws.normal("orders/amount", open_ids))).astype(np.int64)
     frames = (
         pl.DataFrame(

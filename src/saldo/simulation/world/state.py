@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from saldo.simulation.draws import Draws
 from saldo.simulation.world import days, tables
-from saldo.simulation.world.behavior import METHODS, TRANSFER, Customers, Intentions
+from saldo.simulation.world.behavior import METHODS, TRANSFER, Customers, Intentions, numbers
 from saldo.simulation.world.books import Agenda, Table
 from saldo.simulation.world.days import NEVER
 from saldo.simulation.world.parameters import Parameters
@@ -49,8 +49,9 @@ class State:
     """Arrays by installment, account, customer and invoice; ``today`` is a day number.
 
     remaining: what the customer still means to owe, in cents. erp_open: what the ERP shows. The difference
-    is what is on its way through the bank and the office. settled_at: no later contact may bring a payment
-    forward that a plan or a resolved dispute has already dated.
+    is what is on its way through the bank and the office. is_bound: a plan or a dispute has dated (or will
+    date) the payment; no later contact may bring it forward. given_up: the day from which the office writes
+    off what is open. contacts: for each customer, the days of the last contacts.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class State:
         accounts: pl.DataFrame,
         invoices: pl.DataFrame,
         intentions: Intentions,
-        left_day: NDArray[np.int64],
+        contacts: pl.DataFrame,
     ) -> None:
         self.p, self.draws, self.customers, self.lines = p, draws, customers, intentions
         self.agenda, self.books = Agenda(), Books()
@@ -71,12 +72,10 @@ class State:
         self.erp_open = intentions.cash.copy()
         self.company = accounts["company_id"].cast(pl.Int64).to_numpy()
         self.account_customer = accounts["customer_id"].cast(pl.Int64).to_numpy()
-        self.account_codes = accounts["code"].to_list()
         self.numbers = invoices["number"].to_list()
         self.orders = invoices["order_number"].to_list()
         self.invoice_dates = invoices["date"].to_list()
         self.invoice_account = invoices["account_id"].cast(pl.Int64).to_numpy()
-        self.invoice_total = invoices["total_cents"].to_numpy()
         # As banks print names.
         self.names = [name.upper().replace(".", "") for name in customer_frame["name"].to_list()]
         self.languages = customer_frame["language"].to_list()
@@ -85,12 +84,9 @@ class State:
         self.habits = customer_frame["remittance_habit"].to_list()
         self._parent = customer_frame["paid_by"].cast(pl.Int64).fill_null(-1).to_numpy()
         self._merged = customer_frame["merged_into"].cast(pl.Int64).fill_null(-1).to_numpy()
-        self._merged_day = (
-            customer_frame["merged_date"].cast(pl.Int32).cast(pl.Int64).fill_null(NEVER).to_numpy()
-        )
+        self._merged_day = numbers(customer_frame["merged_date"])
         self._ibans = _by_customer(payer_banks)
         self.is_bound = np.zeros(len(intentions.cash), dtype=np.bool_)
-        self.is_asked = np.zeros(len(intentions.cash), dtype=np.bool_)
         self.is_returned = np.zeros(len(intentions.cash), dtype=np.bool_)
         self.credits: dict[int, list[Credit]] = {}
         self.counters: dict[tuple[str, int, int], int] = {}
@@ -102,11 +98,13 @@ class State:
         )
         self._by_invoice_starts = np.searchsorted(intentions.invoice, np.arange(invoices.height + 1))
         self.vat_rate = invoices["vat_rate"].to_list()
-        self.left_day = left_day
+        self._has_pec = (customer_frame["pec"] != "").to_numpy()
+        self._has_email, self.left_day = _mailboxes(contacts, customer_frame.height)
         self.banks = {use: bank_of(p, use) for use in METHODS}
         everybody = np.arange(customer_frame.height)
         wait = draws.whole("office/gives up", *p.postings.insolvent_after_days, everybody)
-        self.gives_up_day = np.where(customers.insolvency < NEVER, customers.insolvency + wait, NEVER)
+        insolvent = np.where(customers.insolvency < NEVER, customers.insolvency + wait, NEVER)
+        self.given_up = np.minimum(intentions.due + p.postings.old_after_days, insolvent[intentions.customer])
         self.today = 0
 
     def lines_of_account(self, account: int) -> NDArray[np.int64]:
@@ -130,6 +128,11 @@ class State:
             if since <= day or not found:
                 found = iban
         return found
+
+    def has_address(self, channel: str, customer: int) -> bool:
+        """Whether a message by this channel can be sent to the customer at all."""
+        known = {"email": self._has_email, "pec": self._has_pec}.get(channel)
+        return known is None or bool(known[customer])
 
     def is_payable(self, lines: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Lines that the customer pays itself: a receipt in the bank's hands is not among them."""
@@ -179,6 +182,15 @@ class State:
         rate = self.vat_rate[related]
         taxable = round(cents / (1 + rate))
         return taxable, cents - taxable, rate
+
+
+def _mailboxes(contacts: pl.DataFrame, count: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """For each customer whether somebody has an e-mail address, and the day on which that person leaves."""
+    first = contacts.filter(pl.col("email") != "").unique("customer_id", keep="first", maintain_order=True)
+    ids = first["customer_id"].to_numpy()
+    left = np.full(count, NEVER, dtype=np.int64)
+    left[ids] = numbers(first["left_date"])
+    return np.isin(np.arange(count), ids), left
 
 
 def _by_customer(payer_banks: pl.DataFrame) -> dict[int, list[tuple[int, str]]]:

@@ -117,12 +117,13 @@ PAYMENTS: Schema = {
     "batch_id": pl.Int32,             # slip or batch that a riba / sdd line (or its return) belongs to
     "returns_id": pl.Int32,           # of a return: the receipt_id
     "return_reason": pl.String,       # ISO code for sdd ("AM04"), CBI cause for riba ("30010")
-    "faults": pl.List(pl.String),     # truth: the planted faults, names of [faults] and reference styles
+    "faults": pl.List(pl.String),     # truth: names of [faults], reference styles, "other_payer" (of a group)
 }  # fmt: skip
 
 # truth: what a payment is for. kind: "paid"; "charges", "rounding", "discount" (what is missing, positive,
-# was meant as paid); "duplicate", "on_account" (installment: the line that the ERP makes of it); "credit" (a
-# credit note that was taken off); "refund" (of the line of such a credit).
+# was meant as paid); "duplicate", "on_account" (installment: the line that the ERP makes of it on the next
+# business day, no row before); "credit" (a credit note that was taken off); "refund" (of the line
+# of money on account, or of a credit note that was not used up).
 PAYMENT_LINES: Schema = {
     "payment_id": pl.Int32, "installment_id": pl.Int32, "kind": pl.String,
     "amount_cents": pl.Int64,

@@ -33,6 +33,9 @@ from saldo.simulation.world.sales import make_sales
 from saldo.simulation.world.state import State
 from saldo.simulation.world.tables import Tables
 
+# Of two messages of one kind to one account the one about the older lines is heard first.
+_HEARD_BY = ("account_id", "channel", "tone", "purpose", pl.col("installments").list.min())
+
 
 class World:
     """What is true, up to ``today``. ``advance`` lets days pass; ``respond`` tells what was sent."""
@@ -52,10 +55,10 @@ class World:
         start, end = days.number(first), days.number(last)
         self._sales = make_sales(p, draws, size, self._customers, self._accounts, start, end)
         behavior = Customers.of(p, self._customers)
-        lines = make_intentions(p, draws, behavior, self._customers, self._accounts, self._sales, start)
+        lines = make_intentions(p, draws, behavior, self._accounts, self._sales, start)
         self._state = State(
             p, draws, behavior, self._customers, self._payer_banks, self._accounts, self._sales.invoices,
-            lines, _left_days(self._contacts, self._customers.height),
+            lines, self._contacts,
         )  # fmt: skip
         self._state.today = start - 1
         self._receipts_frame, bank_day = make_receipts(p, self._accounts, lines)
@@ -130,9 +133,10 @@ class World:
         return self._new_replies(until)
 
     def _hear(self, messages: pl.DataFrame) -> None:
+        """One after the other, in an order that does not depend on how they were handed over."""
         start = self._state.books.messages.height
         ids = pl.int_range(start, start + messages.height, dtype=pl.Int32, eager=True)
-        messages = messages.with_columns(ids.alias("message_id"))
+        messages = messages.sort(*_HEARD_BY, maintain_order=True).with_columns(ids.alias("message_id"))
         self._state.books.messages.add_frame(messages)
         respond(self._state, messages)
 
@@ -186,22 +190,13 @@ class World:
         )
 
 
-def _left_days(contacts: pl.DataFrame, count: int) -> np.ndarray:
-    """For each customer the day on which the person that the office writes to has left."""
-    left = np.full(count, days.NEVER, dtype=np.int64)
-    first = contacts.filter(pl.col("email") != "").unique("customer_id", keep="first", maintain_order=True)
-    left[first["customer_id"].to_numpy()] = numbers(first["left_date"])
-    return left
-
-
 def _receipts(frame: pl.DataFrame, bank_day: np.ndarray) -> Receipts:
-    returned = frame["returned_date"].cast(pl.Int32).cast(pl.Int64).fill_null(days.NEVER)
     return Receipts(
         bank_day=bank_day,
         line=frame["installment_id"].to_list(),
         account=frame["account_id"].to_list(),
         batch=frame["batch_id"].to_list(),
         cents=frame["amount_cents"].to_list(),
-        returned=returned.to_list(),
+        returned=numbers(frame["returned_date"]).tolist(),
         reason=frame["return_reason"].to_list(),
     )
