@@ -220,34 +220,7 @@ def _orders(
     """The order behind each invoice that names one, and recent orders that are not invoiced yet.
 
     until: the last day on which each account buys."""
-    named = invoices.filter(pl.col("order_number") != "")
-    ids = named["invoice_id"].to_numpy()
-    invoiced = named["date"].cast(pl.Int32).to_numpy()
-    ordered = days.next_business(invoiced - draws.whole("orders/lead", *p.sales.order_days, ids))
-    open_ids = np.flatnonzero(
-        draws.happens("orders/open", p.sales.open_orders_share, accounts["account_id"].to_numpy())
-    )
-    placed = days.previous_business(last_day - draws.whole("orders/placed", 0, 25, open_ids))
-    still = placed <= until[open_ids]
-    open_ids, placed = open_ids[still], placed[still]
-    amount = np.round(np.exp(11.9 + 0.8 * draws.normal("orders/amount", open_ids))).astype(np.int64)
-    frames = (
-        pl.DataFrame(
-            {
-                "account_id": named["account_id"], "number": named["order_number"],
-                "day": np.minimum(ordered, invoiced), "delivery": invoiced,
-                "total_cents": named["total_cents"], "invoice_id": named["invoice_id"],
-            }
-        ),
-        pl.DataFrame(
-            {
-                "account_id": pl.Series(open_ids, dtype=pl.Int32),
-                "number": [f"ODA {n}" for n in draws.whole("orders/number", 10_000, 99_999, open_ids)],
-                "day": placed, "delivery": placed + draws.whole("orders/delivery", 5, 40, open_ids),
-                "total_cents": amount, "invoice_id": pl.Series([None] * len(open_ids), dtype=pl.Int32),
-            }
-        ),
-    )  # fmt: skip
+    frames = (_invoiced_orders(p, draws, invoices), _open_orders(p, draws, accounts, until, last_day))
     return (
         pl.concat(
             [frame.cast({"day": pl.Int32, "delivery": pl.Int32, "total_cents": pl.Int64}) for frame in frames]
@@ -259,3 +232,37 @@ def _orders(
         )
         .select([pl.col(name).cast(kind) for name, kind in tables.ORDERS.items()])
     )
+
+
+def _invoiced_orders(p: Parameters, draws: Draws, invoices: pl.DataFrame) -> pl.DataFrame:
+    named = invoices.filter(pl.col("order_number") != "")
+    ids = named["invoice_id"].to_numpy()
+    invoiced = named["date"].cast(pl.Int32).to_numpy()
+    ordered = days.next_business(invoiced - draws.whole("orders/lead", *p.sales.order_days, ids))
+    return pl.DataFrame(
+        {
+            "account_id": named["account_id"], "number": named["order_number"],
+            "day": np.minimum(ordered, invoiced), "delivery": invoiced,
+            "total_cents": named["total_cents"], "invoice_id": named["invoice_id"],
+        }
+    )  # fmt: skip
+
+
+def _open_orders(
+    p: Parameters, draws: Draws, accounts: pl.DataFrame, until: days.Days, last_day: int
+) -> pl.DataFrame:
+    ids = np.flatnonzero(
+        draws.happens("orders/open", p.sales.open_orders_share, accounts["account_id"].to_numpy())
+    )
+    placed = days.previous_business(last_day - draws.whole("orders/placed", 0, 25, ids))
+    still = placed <= until[ids]
+    ids, placed = ids[still], placed[still]
+    amount = np.round(np.exp(11.9 + 0.8 * draws.normal("orders/amount", ids))).astype(np.int64)
+    return pl.DataFrame(
+        {
+            "account_id": pl.Series(ids, dtype=pl.Int32),
+            "number": [f"ODA {n}" for n in draws.whole("orders/number", 10_000, 99_999, ids)],
+            "day": placed, "delivery": placed + draws.whole("orders/delivery", 5, 40, ids),
+            "total_cents": amount, "invoice_id": pl.Series([None] * len(ids), dtype=pl.Int32),
+        }
+    )  # fmt: skip

@@ -67,45 +67,54 @@ class State:
         contacts: pl.DataFrame,
     ) -> None:
         self.p, self.draws, self.customers, self.lines = p, draws, customers, intentions
+        self.today = 0
         self.agenda, self.books = Agenda(), Books()
+        self.banks = {use: bank_of(p, use) for use in METHODS}
+        self.credits: dict[int, list[Credit]] = {}
+        self.counters: dict[tuple[str, int, int], int] = {}
+        self.contacts: dict[int, list[int]] = {}
+        self.complaints: list[tuple[int, int]] = []
+        self._know_customers(customer_frame, payer_banks, contacts)
+        self._know_documents(accounts, invoices)
         self.remaining = intentions.cash.copy()
         self.erp_open = intentions.cash.copy()
+        self.is_bound = np.zeros(len(intentions.cash), dtype=np.bool_)
+        self.is_returned = np.zeros(len(intentions.cash), dtype=np.bool_)
+        wait = draws.whole(
+            "office/gives up", *p.postings.insolvent_after_days, np.arange(customer_frame.height)
+        )
+        insolvent = np.where(customers.insolvency < NEVER, customers.insolvency + wait, NEVER)
+        self.given_up = np.minimum(intentions.due + p.postings.old_after_days, insolvent[intentions.customer])
+
+    def _know_customers(self, frame: pl.DataFrame, payer_banks: pl.DataFrame, contacts: pl.DataFrame) -> None:
+        """Who they are and who pays for them."""
+        # As banks print names.
+        self.names = [name.upper().replace(".", "") for name in frame["name"].to_list()]
+        self.languages = frame["language"].to_list()
+        self.is_foreign = (frame["country"] != "IT").to_numpy()
+        self.styles = frame["reference_style"].to_list()
+        self.habits = frame["remittance_habit"].to_list()
+        self._parent = frame["paid_by"].cast(pl.Int64).fill_null(-1).to_numpy()
+        self._merged = frame["merged_into"].cast(pl.Int64).fill_null(-1).to_numpy()
+        self._merged_day = numbers(frame["merged_date"])
+        self._ibans = _by_customer(payer_banks)
+        self._has_pec = (frame["pec"] != "").to_numpy()
+        self._has_email, self.left_day = _mailboxes(contacts, frame.height)
+
+    def _know_documents(self, accounts: pl.DataFrame, invoices: pl.DataFrame) -> None:
+        """Accounts, invoices, and where the lines of each stand."""
         self.company = accounts["company_id"].cast(pl.Int64).to_numpy()
         self.account_customer = accounts["customer_id"].cast(pl.Int64).to_numpy()
         self.numbers = invoices["number"].to_list()
         self.orders = invoices["order_number"].to_list()
         self.invoice_dates = invoices["date"].to_list()
         self.invoice_account = invoices["account_id"].cast(pl.Int64).to_numpy()
-        # As banks print names.
-        self.names = [name.upper().replace(".", "") for name in customer_frame["name"].to_list()]
-        self.languages = customer_frame["language"].to_list()
-        self.is_foreign = (customer_frame["country"] != "IT").to_numpy()
-        self.styles = customer_frame["reference_style"].to_list()
-        self.habits = customer_frame["remittance_habit"].to_list()
-        self._parent = customer_frame["paid_by"].cast(pl.Int64).fill_null(-1).to_numpy()
-        self._merged = customer_frame["merged_into"].cast(pl.Int64).fill_null(-1).to_numpy()
-        self._merged_day = numbers(customer_frame["merged_date"])
-        self._ibans = _by_customer(payer_banks)
-        self.is_bound = np.zeros(len(intentions.cash), dtype=np.bool_)
-        self.is_returned = np.zeros(len(intentions.cash), dtype=np.bool_)
-        self.credits: dict[int, list[Credit]] = {}
-        self.counters: dict[tuple[str, int, int], int] = {}
-        self.contacts: dict[int, list[int]] = {}
-        self.complaints: list[tuple[int, int]] = []
-        self._by_account = np.argsort(intentions.account, kind="stable")
-        self._account_starts = np.searchsorted(
-            intentions.account[self._by_account], np.arange(accounts.height + 1)
-        )
-        self._by_invoice_starts = np.searchsorted(intentions.invoice, np.arange(invoices.height + 1))
         self.vat_rate = invoices["vat_rate"].to_list()
-        self._has_pec = (customer_frame["pec"] != "").to_numpy()
-        self._has_email, self.left_day = _mailboxes(contacts, customer_frame.height)
-        self.banks = {use: bank_of(p, use) for use in METHODS}
-        everybody = np.arange(customer_frame.height)
-        wait = draws.whole("office/gives up", *p.postings.insolvent_after_days, everybody)
-        insolvent = np.where(customers.insolvency < NEVER, customers.insolvency + wait, NEVER)
-        self.given_up = np.minimum(intentions.due + p.postings.old_after_days, insolvent[intentions.customer])
-        self.today = 0
+        self._by_account = np.argsort(self.lines.account, kind="stable")
+        self._account_starts = np.searchsorted(
+            self.lines.account[self._by_account], np.arange(accounts.height + 1)
+        )
+        self._by_invoice_starts = np.searchsorted(self.lines.invoice, np.arange(invoices.height + 1))
 
     def lines_of_account(self, account: int) -> NDArray[np.int64]:
         return self._by_account[self._account_starts[account] : self._account_starts[account + 1]]

@@ -173,7 +173,7 @@ REPLIES: Schema = {
 
 DISPUTES: Schema = {
     "installment_id": pl.Int32, "reason": pl.String, "is_valid": pl.Boolean, "opened_date": pl.Date,
-    "resolved_date": pl.Date, "credit_cents": pl.Int64,
+    "resolved_date": pl.Date, "credit_cents": pl.Int64,  # truth until that day, with is_valid
 }  # fmt: skip
 
 # Yearly balance sheets in euro (whole), one row a customer and year.
