@@ -204,3 +204,27 @@ def test_the_summary_of_the_whole_company_is_that_of_its_rows(files: tuple[str, 
     after = worklist_summary(ctx, run, whole_company=True)
     assert after.actions == worklist_summary(ctx, run).actions == 0
     assert not any(after.overdue.values()) and not any(after.blocks.values())
+
+
+def test_a_look_ahead_does_not_take_the_place_of_the_days_work(files: tuple[str, str]) -> None:
+    """Somebody runs a day of next year: the pages stay on the newest day up to today."""
+    from datetime import date
+
+    from saldo.core.context import Context
+    from saldo.identity.queries import companies, current_day_run
+    from saldo.interfaces import clock
+
+    imported(files)
+    for day in ("2026-03-30", "2026-03-31", "2027-03-31"):
+        saldo("worklist", "--as-of", day)
+    company = companies(Context("system:test", date(2026, 3, 31), clock.now))[0].id
+    found = [current_day_run(company, date(2026, month, 1)) for month in (3, 4)]
+    assert [run and run.as_of for run in found] == [date(2027, 3, 31), date(2026, 3, 31)]
+
+
+def test_figures_for_a_person_name_the_company_and_are_rounded(files: tuple[str, str]) -> None:
+    imported(files)
+    shown = saldo("kpi", "--as-of", "2026-03-31").stdout.splitlines()
+    assert shown[0].split() == ["2026-03-31", "MAIN", "EUR"]
+    assert any(line.split()[:2] == ["overdue_share", "100.0%"] for line in shown)
+    assert saldo("worklist", "--as-of", "2026-03-31").stdout.split()[1] == "MAIN"

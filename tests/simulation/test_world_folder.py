@@ -112,3 +112,10 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert told["files"] == len(entries(tmp_path / "w")) > 500
     assert told["tables"]["customers"] == 60
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2099-01-01", "9999-12-31", "2026-02-29"])
+def test_a_day_that_no_world_can_end_on_is_refused(tmp_path: Path, day: str) -> None:
+    result = CliRunner().invoke(world, ["write", "--last-day", day, "--to", str(tmp_path / "w")])
+    assert result.exit_code == 2
+    assert "--last-day" in result.stderr and not (tmp_path / "w").exists()

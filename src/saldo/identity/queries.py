@@ -85,6 +85,15 @@ def may_import_anywhere(user: User) -> bool:
     )
 
 
+def current_day_run(company_id: int, today: date) -> DayRun | None:
+    """The newest run of a day not after ``today``: a look ahead does not take the place of the day's work.
+
+    Where only later days were run, the newest of them.
+    """
+    runs = DayRun.objects.filter(company_id=company_id, as_of__lte=today)
+    return runs.order_by("-as_of", "-version").first() or latest_day_run(company_id)
+
+
 def latest_day_run(company_id: int, as_of: date | None = None) -> DayRun | None:
     """The newest version of the run of ``as_of`` (or of the newest day that was run)."""
     runs = DayRun.objects.filter(company_id=company_id)

@@ -10,6 +10,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from saldo.core.errors import SaldoError
 from saldo.interfaces.commands import app
+from saldo.simulation.world_day import WORLD_DAY
 
 # Fixed, so that the same command gives the same bytes on any day.
 LAST_DAY = date(2026, 10, 30)
@@ -24,7 +25,7 @@ def world() -> None:
 @world.command("write")
 @click.option("--size", type=click.Choice(SIZES), default="small", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
-@click.option("--last-day", type=app.DAY, help=f"The last day of the world (default: {LAST_DAY}).")
+@click.option("--last-day", type=WORLD_DAY, help=f"The last day of the world (default: {LAST_DAY}).")
 @click.option("--to", "folder", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
 @app.json_option
 @app.command

@@ -94,10 +94,13 @@ def worklist(as_of: datetime | None, company: str | None, limit: int | None, as_
     if as_json:
         print_json({"as_of": ctx.as_of.isoformat(), "rows": [_row_json(row) for row in rows]})
         return
+    if not rows:
+        errors.print(f"no account to contact on {ctx.as_of}")
+    wide = max((len(row["company"]) for row in rows), default=0) + 1
     for row in rows:
         click.echo(
-            f"{row['rank']:>4} {row['account']:<14} {row['name'][:34]:<34} {row['action']:<6} "
-            f"{row['overdue']:>16} {row['currency']}"
+            f"{row['rank']:>4} {row['company']:<{wide}}{row['account']:<14} {row['name'][:34]:<34} "
+            f"{row['action']:<6} {row['overdue']:>16} {row['currency']}"
         )
         click.echo(f"       {row['reasons'][language()][0] if row['reasons'][language()] else ''}")
 
@@ -161,7 +164,16 @@ def kpi(as_of: datetime | None, company: str | None, known_at: datetime | None, 
         print_json(told)
         return
     for board in told["currencies"]:
-        click.echo(f"{told['as_of']} {board['currency']}")
+        click.echo(f"{told['as_of']} {board['company']} {board['currency']}")
         for one in board["indicators"]:
-            shown = one["value"] if one["value"] is not None else f"– ({one['reason']})"
-            click.echo(f"  {one['name']:<24} {shown:>12}  {one['definition']}")
+            click.echo(f"  {one['name']:<24} {_value(one):>12}  {one['definition']}")
+
+
+def _value(indicator: dict[str, Any]) -> str:
+    """An indicator for a person: a share as a percentage, days with a decimal. ``--json`` has every digit."""
+    value = indicator["value"]
+    if value is None:
+        return f"– ({indicator['reason']})"
+    if indicator["unit"] == "share":
+        return f"{value:.1%}"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -29,12 +29,17 @@ from saldo.formats.tabular import (
 from saldo.interfaces.commands.app import NEEDS_A_PERSON, command, errors, json_option, language, print_json
 
 DEFAULT_CURRENCY = "EUR"
-
+# What ``mapping`` says of a table that was read without a profile of the user's.
+SUGGESTED = "suggested"
 
 # A million installments are about 150 MB; reading takes several times a file's size of memory.
 MAX_FILE_BYTES = 512 << 20
 # How many lines of a kind the terminal shows.
 MOST_LINES = 50
+# How many parts of one record, such as the lines of an advice.
+MOST_PARTS = 10
+# How long a text in it.
+MOST_TEXT = 160
 
 
 def file_bytes(path: str) -> bytes:
@@ -95,7 +100,7 @@ def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
     if mapping.kind in RECORD_KINDS:
         return _records_json(data, name, mapping)
     if mapping.kind == "customers":
-        return _customers_json(data, name, mapping)
+        return _customers_json(data, name, mapping, is_named=bool(profile))
     raw = open_table(data, name, mapping)
     frame, rejections = to_receivables(raw, mapping, DEFAULT_CURRENCY)
     invoices: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -118,20 +123,20 @@ def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
         )
     return {
         "format": detect_kind(data, name),
-        "mapping": mapping.name if profile else "suggested",
+        "mapping": mapping.name if profile else SUGGESTED,
         "invoices": [_finished(invoice) for invoice in invoices.values()],
         "statements": [],
         "rejections": [one.as_json(language()) for one in [*raw.rejections, *rejections]],
     }
 
 
-def _customers_json(data: bytes, name: str, mapping: Mapping) -> dict[str, Any]:
+def _customers_json(data: bytes, name: str, mapping: Mapping, is_named: bool) -> dict[str, Any]:
     """A list of customers and contacts as the JSON of ``saldo read``: one record a row."""
     raw = open_table(data, name, mapping)
     frame, rejections = to_customers(raw, mapping)
     return {
         "format": detect_kind(data, name),
-        "mapping": mapping.name,
+        "mapping": mapping.name if is_named else SUGGESTED,
         "invoices": [],
         "statements": [],
         "records": [{"kind": "customer", **row} for row in frame.drop("excerpt").iter_rows(named=True)],
@@ -180,10 +185,18 @@ def _finished(invoice: dict[str, Any]) -> dict[str, Any]:
 
 def _show(told: dict[str, Any]) -> None:
     click.echo(f"{told['format']}: {_counts(told)}")
+    if told.get("mapping") == SUGGESTED:
+        errors.print(
+            "  No --mapping: read by a guess from its headers and values. See: saldo mapping suggest FILE",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     _show_invoices(told["invoices"])
     for statement in told["statements"]:
         _show_statement(statement)
     _show_records(told.get("records", []))
+    _show_notices(told.get("notices", []), "  ")
     show_rejections(told["rejections"])
 
 
@@ -206,6 +219,7 @@ def _show_invoices(invoices: list[dict[str, Any]]) -> None:
             f"  {invoice['kind']:<12} {invoice['number']:<18} {invoice['date']}  {invoice['total']:>14} "
             f"{invoice['currency'] or ''}  {parts}"
         )
+        _show_notices(invoice.get("notices", []), "    ")
     _show_more(len(invoices))
 
 
@@ -230,8 +244,7 @@ def _show_statement(statement: dict[str, Any]) -> None:
     _show_more(len(statement["transactions"]))
     _show_balance("closing", statement)
     click.echo(f"    {_proof(statement)}")
-    for notice in statement["notices"]:
-        errors.print(f"    {notice['why']} {notice['remedy']}", markup=False, soft_wrap=True)
+    _show_notices(statement["notices"], "    ")
 
 
 def _show_balance(name: str, statement: dict[str, Any]) -> None:
@@ -251,17 +264,45 @@ def _proof(statement: dict[str, Any]) -> str:
 
 
 def _show_records(records: list[dict[str, Any]]) -> None:
-    """Records of any kind: what they are and state, with the length of what is listed in them."""
+    """Records of any kind: what they are and state, and below it the first of what is listed in them."""
     for record in records[:MOST_LINES]:
-        parts = [
-            f"{name}: {len(value) if isinstance(value, list) else clipped(str(value), 60)}"
-            for name, value in record.items()
-            if name not in ("kind", "notices")
-            and value not in (None, "", [], {})
-            and not isinstance(value, dict)
-        ]
-        click.echo(f"  {clipped(str(record.get('kind', '')))}  {'; '.join(parts)}")
+        told = {name: value for name, value in record.items() if name not in ("kind", "notices")}
+        click.echo(f"  {clipped(str(record.get('kind', '')))}  {_fields(told)}")
+        for name, value in told.items():
+            parts = [_part(one) for one in (value if isinstance(value, list) else [value])]
+            for part in [one for one in parts if one][:MOST_PARTS]:
+                click.echo(f"    {name}: {part}")
+            if len(parts) > MOST_PARTS:
+                click.echo(f"    … and {len(parts) - MOST_PARTS} more (--json shows all)")
+        _show_notices(record.get("notices", []), "    ")
     _show_more(len(records))
+
+
+def _fields(told: dict[str, Any]) -> str:
+    """ "name: value; …" of what is no list and not empty; a list of plain texts counts as one value."""
+    return "; ".join(
+        f"{name}: {text}"
+        for name, value in told.items()
+        if (text := clipped(_plain(value), MOST_TEXT)) and not isinstance(value, dict)
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "" if any(isinstance(one, dict) for one in value) else ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _part(value: Any) -> str:
+    """One line for a thing within a record: its fields; nothing for what is no object."""
+    return clipped(_fields(value), 3 * MOST_TEXT) if isinstance(value, dict) else ""
+
+
+def _show_notices(notices: list[dict[str, Any]], indent: str) -> None:
+    for notice in notices:
+        errors.print(f"{indent}{notice['why']} {notice['remedy']}", markup=False, soft_wrap=True)
 
 
 def _show_more(count: int) -> None:
@@ -274,7 +315,9 @@ def show_rejections(rejections: list[dict[str, Any]], most: int = 20) -> None:
     if rejections:
         errors.print(f"{len(rejections)} refused:", style="bold red")
     for one in rejections[:most]:
-        text = f"  {one['where']}: {one['why']} {one['remedy']}\n      {one['excerpt']}"
+        place = f"{one['where']}: " if one["where"] else ""
+        excerpt = f"\n      {one['excerpt']}" if one["excerpt"] else ""
+        text = f"  {place}{one['why']} {one['remedy']}{excerpt}"
         errors.print(text, markup=False, soft_wrap=True)
     if len(rejections) > most:
         errors.print(f"  … and {len(rejections) - most} more (--json shows all)")

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from saldo.collection.queries import MAY_COLLECT
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
-from saldo.identity.queries import MAY_IMPORT, READS_ALL_ACCOUNTS, CompanyRow, latest_day_run, roles
+from saldo.identity.queries import MAY_IMPORT, READS_ALL_ACCOUNTS, CompanyRow, current_day_run, roles
 from saldo.interfaces import clock
 from saldo.interfaces.web.views.errors import problem
 from saldo.parties.queries import SYSTEM, Seat, seats
@@ -76,7 +76,7 @@ def desk_of(request: HttpRequest) -> Desk:
     run = None
     if seat is not None:
         ctx = ctx.within(seat.company.id)
-        run = latest_day_run(seat.company.id)
+        run = current_day_run(seat.company.id, ctx.as_of)
     if run is not None:
         ctx = ctx.at(run.as_of)
     companies = tuple(other.company for other in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -230,6 +231,9 @@ def timeline_text(kind: str, params: Mapping[str, Any], money: Any, day: Any) ->
     values = {"amount": amount, "target": target, "number": params["number"], "days": params["late_days"]}
     if kind == "reversal":
         return _("Allocation of %(amount)s on %(target)s taken back") % values
+    if kind in ("payment", "provisional_payment") and params["items"] == 1 and not params["first_number"]:
+        # The debit is no document: it stands for money on account that the ERP used or gave back.
+        return _("%(amount)s held on account were used or given back") % values
     if kind in ("payment", "provisional_payment"):
         if params["late_days"] is not None and params["late_days"] > 0:
             if params["items"] > 1:
@@ -241,3 +245,12 @@ def timeline_text(kind: str, params: Mapping[str, Any], money: Any, day: Any) ->
     if kind == "closure":
         return _("%(target)s vanished from the export: closed for %(amount)s, cause unknown") % values
     return f"{label('item', kind)}: {amount} · {target}"
+
+
+_PLACE = re.compile(r"\b(row|line|column|object)(?= \d)")
+
+
+def place_text(where: str) -> str:
+    """Where in a file something was refused ("row 12", "line 3, column 5"), in the reader's language."""
+    words = {"row": _("row"), "line": _("line"), "column": _("column"), "object": _("object")}
+    return _PLACE.sub(lambda found: str(words[found[1]]), where)

@@ -15,6 +15,7 @@ from saldo.interfaces import clock
 from saldo.interfaces.commands import app
 from saldo.interfaces.commands.serve import serve_app
 from saldo.simulation.demo.setup import Demo, display, ensure_demo, shown
+from saldo.simulation.world_day import WORLD_DAY
 
 HOST = "127.0.0.1"
 PORT = 8000
@@ -26,8 +27,14 @@ ACTOR = "system:demo"
 
 @click.command()
 @click.option("--no-serve", is_flag=True, help="Make the demo company and stop there.")
-@click.option("--seed", type=int, default=SEED, show_default=True, help="Another seed is another world.")
-@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day of the demo (default: today).")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=SEED,
+    show_default=True,
+    help="Another seed is another world.",
+)
+@click.option("--today", type=WORLD_DAY, help="The day of the demo (default: today).")
 @click.option("--size", type=click.Choice(SIZES), default=SIZES[0], show_default=True)
 @click.option("--port", type=click.IntRange(1, 65_535), default=PORT, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

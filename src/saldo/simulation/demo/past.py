@@ -143,6 +143,8 @@ class Past:
             .agg(whole.alias("is_kept"), pl.col("posted_date").max().alias("day"))
             .filter(pl.col("is_kept") & (pl.col("day") > pl.col("reply_date")))
             .filter(pl.col("day").is_between(self._told_until, until, closed="right"))
+            # A promise that was made again is kept by the same money: one line.
+            .unique(["day", "account_id"], maintain_order=True)
         )
         yield from kept.select("day", "account_id").iter_rows()
 
@@ -172,7 +174,7 @@ def _answer(row: dict[str, Any]) -> tuple[str, str, date | None]:
                 day + timedelta(days=1),
             )
         amount = f"{row['promise_cents'] / 100:,.2f}".replace(",", " ").replace(".", ",").replace(" ", ".")
-        return DONE, f"Promesso il pagamento di € {amount} entro il {day:%d/%m/%Y}", day + timedelta(days=1)
+        return DONE, f"Promesso il pagamento di {amount} € entro il {day:%d/%m/%Y}", day + timedelta(days=1)
     if kind == "dispute":
         return NOTE, f"Contestazione: {DISPUTES[row['reason']]}", None
     if kind == "out_of_office":

@@ -191,6 +191,11 @@ def lookup(mapping: Any, key: Any) -> Any:
 
 
 @register.filter
+def place(where: str) -> str:
+    return labels.place_text(where)
+
+
+@register.filter
 def why(error: Any) -> str:
     return error.why(_language())
 
