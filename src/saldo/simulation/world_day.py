@@ -19,7 +19,7 @@ class WorldDay(click.DateTime):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         day: datetime = super().convert(value, param, ctx)
         if not FIRST <= day.date() <= LAST:
-            self.fail(f"{day:%Y-%m-%d} is not between {FIRST} and {LAST}.", param, ctx)
+            self.fail(f"{day.date()} is not between {FIRST} and {LAST}.", param, ctx)
         return day
 
 
