@@ -22,6 +22,8 @@ LATE_DAYS = 90  # what "over 90" means
 LOST_DAYS = 180  # past due so long at the end: counted as lost
 COMPLAINT = "angry"
 NOT_CASH = ("fee",)
+ON_ACCOUNT = "on_account"
+WRITE_OFF = "write_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _standing(first_day: date, last_day: date) -> Iterator[date]:
 def _dso(book: _Book, t: Tables, first_day: date, last_day: date) -> float | None:
     """Open / sales of the last 90 days net of credit notes x 90; with VAT, split VAT in neither."""
     sign = pl.when(pl.col("kind") == "credit_note").then(-1).otherwise(1)
-    net = t.invoices.select(
+    net = t.invoices.filter(pl.col("kind") != ON_ACCOUNT).select(
         "date", ((pl.col("total_cents") - pl.col("split_vat_cents")) * sign).alias("cents")
     )
     sold, when = net["cents"].to_numpy(), _numbers(net["date"])
@@ -144,14 +146,18 @@ def _roll_over_90(book: _Book, first_day: date, last_day: date) -> float | None:
 
 
 def _bad_debt(book: _Book, t: Tables, first_day: date, last_day: date) -> float | None:
-    """What the insolvent owe and what is over 180 days past due, at the end, / sales of the trial."""
+    """What was written off in the trial, what the insolvent owe and what is over 180 days past due at its
+    end, / sales of the trial."""
     end = _number(last_day)
     standing = book.open_at(end)
     insolvent = t.customers.filter(pl.col("insolvency_date") <= last_day)["customer_id"]
     lost = book.customer.is_in(insolvent.implode()).to_numpy() | (end - book.due > LOST_DAYS)
     sold = (book.date >= _number(first_day)) & (book.date <= end)
     sales = book.cash[sold].sum()
-    return float(standing[lost].sum() / sales) if sales > 0 else None
+    written_off = t.postings.filter(
+        (pl.col("kind") == WRITE_OFF) & pl.col("posted_date").is_between(first_day, last_day)
+    )["amount_cents"].sum()
+    return float((standing[lost].sum() + written_off) / sales) if sales > 0 else None
 
 
 def _cash_by_week(t: Tables, first_day: date, last_day: date) -> tuple[int, ...]:
