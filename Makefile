@@ -20,7 +20,7 @@ demo: install
 	@$(BIN)/saldo demo
 
 test: install
-	$(BIN)/python -m pytest -m "not bench" tests
+	$(BIN)/python -m pytest -m "not bench" --numprocesses 2 --dist loadfile tests
 
 e2e: install
 	$(BIN)/python -m pytest tests/e2e -rs

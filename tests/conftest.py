@@ -22,9 +22,9 @@ for _threads in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 
 
-def pytest_unconfigure() -> None:
-    """Leave no server behind."""
-    if "DATABASE_URL" not in os.environ:
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave no server behind; of several processes, the one that started the others does."""
+    if "DATABASE_URL" not in os.environ and not hasattr(config, "workerinput"):
         from saldo.config import postgres
 
         home = Path(os.environ["SALDO_HOME"])
@@ -37,7 +37,8 @@ def django_db_setup(
     request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any
 ) -> Iterator[None]:
     """The tests' own database, always: pytest-django makes none when no chosen test uses its own fixtures,
-    and then ``committed_db`` would empty the real one."""
+    and then ``committed_db`` would empty the real one. Several processes have one each."""
+    request.getfixturevalue("django_db_modify_db_settings")
     from django.test.utils import setup_databases, teardown_databases
 
     kept = request.config.getoption("reuse_db") and not request.config.getoption("create_db")
