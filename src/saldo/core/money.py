@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 
 MILLS_PER_UNIT = 1000
 # NUMERIC(18,3): fifteen digits before the point.
 MAX_MILLS = 10**18 - 1
+MAX_INTEGER_DIGITS = 15
 
 # ISO 4217 codes in use for trade, with the number of decimals of each that is not 2.
 _EXPONENTS_NOT_TWO = {
@@ -44,10 +45,13 @@ def exponent_of(currency: str) -> int:
 
 def to_mills(amount: Decimal) -> int:
     """Exact thousandths of a unit. Raises InexactAmount rather than round or overflow."""
+    # "1E999990" is a short text and an integer of a million digits: it is refused before it is computed.
+    if amount and amount.is_finite() and amount.adjusted() > MAX_INTEGER_DIGITS:
+        raise InexactAmount(f"{amount} does not fit NUMERIC(18,3)")
     try:
         scaled = amount * MILLS_PER_UNIT
         whole = int(scaled)
-    except (InvalidOperation, ValueError, OverflowError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise InexactAmount(f"{amount} is not an amount") from error
     if scaled != whole or abs(whole) > MAX_MILLS:
         raise InexactAmount(f"{amount} does not fit NUMERIC(18,3)")

@@ -52,6 +52,25 @@ def checked(
     )
 
 
+def without_twins(statements: Sequence[BankStatement]) -> tuple[BankStatement, ...]:
+    """The statements, quarantined where one with lines repeats an earlier one of the file word by word.
+
+    Each of the two adds up by itself, so that nothing else shows that the money would count twice.
+    """
+    found: list[BankStatement] = []
+    earlier: dict[tuple[object, ...], BankStatement] = {}
+    for one in statements:
+        amounts = tuple(line.amount_mills for line in one.transactions)
+        head = (one.account, one.number, one.sequence, one.opening_mills, one.closing_mills)
+        first = earlier.setdefault((*head, amounts), one)
+        if amounts and first is not one and first.transactions == one.transactions:
+            where = f"statement {one.position}"
+            twice = Notice("bank_statement_twice", where, one.number or "", {"first": first.position})
+            one = replace(one, is_quarantined=True, notices=(twice, *one.notices))
+        found.append(one)
+    return tuple(found)
+
+
 def _currency_doubts(statement: BankStatement, where: str) -> list[Notice]:
     found = {line.currency for line in statement.transactions} - {statement.currency}
     if statement.currency is None or not found:

@@ -64,12 +64,21 @@ class _Entry:
     currency: str
     status: str
     account: Account
+    fields: dict[str, str]
 
 
 def entry_lines(
-    element: etree._Element, where: str, number: int, account: Account, notices: list[Notice]
+    element: etree._Element,
+    where: str,
+    number: int,
+    account: Account,
+    notices: list[Notice],
+    doubts: list[Notice],
 ) -> list[BankTransaction]:
-    """The lines of one entry: its transactions where their amounts prove it, else one. Raises Refusal."""
+    """The lines of one entry: its transactions where their amounts prove it, else one. Raises Refusal.
+
+    doubts: what puts the statement in quarantine: a booking date that is none.
+    """
     amount = amount_of(element.find("Amt"), account.currency, where)
     entry = _Entry(
         element=element,
@@ -79,10 +88,12 @@ def entry_lines(
         currency=amount.currency,
         status=_status(element, account.kind),
         account=account,
+        # Read once: a search among the children of a batch passes over all its transactions.
+        fields=_entry_fields(element),
     )
     # Version 1 has the transactions directly below the entry.
     details = [*element.iterfind("NtryDtls/TxDtls"), *element.iterfind("TxDtls")]
-    booking = day_of(day_text(element, "BookgDt"), where, notices)
+    booking = day_of(day_text(element, "BookgDt"), where, doubts)
     value = day_of(day_text(element, "ValDt"), where, notices)
     if len(details) > 1:
         lines = _split(entry, details) or [_unsplit(entry, details, notices)]
@@ -193,7 +204,7 @@ def _line(entry: _Entry, details: etree._Element | None, mills: int, size: int) 
         bank_reference=reference(text_of(element, "AcctSvcrRef")),
         remittance_text=one_line(text_of(element, "AddtlNtryInf")),
         charges_mills=(charges_mills(element, entry.currency) or 0) if size == 1 else 0,
-        fields=_fields(element, None),
+        fields=entry.fields,
     )
     return line if details is None else _with_details(line, entry, details)
 
@@ -243,7 +254,8 @@ def _with_details(line: BankTransaction, entry: _Entry, details: etree._Element)
         charges_mills=line.charges_mills if charges is None else charges,
         original_mills=original.mills if original else None,
         original_currency=original.currency if original else None,
-        fields=_fields(entry.element, details)
+        fields=entry.fields
+        | _details_fields(details)
         | _if_said("party_id", party.other_id)
         | _if_said("party_account", party.account)
         | _if_said("creditor_references", " ".join(creditor_references[1:])),
@@ -276,22 +288,26 @@ def _has_our_name(party: Party, account: Account) -> bool:
     return bool(party.name and account.owner and party.name.casefold() == account.owner.casefold())
 
 
-def _fields(element: etree._Element, details: etree._Element | None) -> dict[str, str]:
-    """What has no field of its own, by the names of the standard, as written."""
+def _entry_fields(element: etree._Element) -> dict[str, str]:
+    """What an entry says that has no field of its own, by the names of the standard, as written."""
     found: dict[str, str] = {}
     for name in ("NtryRef", "AcctSvcrRef", "AddtlNtryInf"):
         found |= _if_said(name, text_of(element, name))
     found |= _if_said("BkTxCd.Prtry", text_of(element, "BkTxCd/Prtry/Cd"))
     for name in ("MsgId", "PmtInfId"):
         found |= _if_said(f"Btch.{name}", first_text(element, f"NtryDtls/Btch/{name}", f"Btch/{name}"))
-    if details is not None:
-        for reference_ in details.iterfind("Refs/*"):
-            if len(reference_) == 0:
-                found |= _if_said(f"Refs.{local_name(reference_)}", reference_.text)
-        for name in ("AddtlTxInf", "Purp/Cd", "Purp/Prtry"):
-            found |= _if_said(name.replace("/", "."), text_of(details, name))
-        found |= _if_said("InstdAmt", text_of(details, "AmtDtls/InstdAmt/Amt"))
     return found
+
+
+def _details_fields(details: etree._Element) -> dict[str, str]:
+    """The same of one transaction."""
+    found: dict[str, str] = {}
+    for reference_ in details.iterfind("Refs/*"):
+        if len(reference_) == 0:
+            found |= _if_said(f"Refs.{local_name(reference_)}", reference_.text)
+    for name in ("AddtlTxInf", "Purp/Cd", "Purp/Prtry"):
+        found |= _if_said(name.replace("/", "."), text_of(details, name))
+    return found | _if_said("InstdAmt", text_of(details, "AmtDtls/InstdAmt/Amt"))
 
 
 def _if_said(name: str, text: str | None) -> dict[str, str]:

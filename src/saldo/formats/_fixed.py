@@ -141,10 +141,6 @@ class Flow:
         """How many records there are, head and trailer included."""
         return len(self.body) + 1 + (self.tail is not None)
 
-    def same_as(self, other: Flow) -> bool:
-        """Whether both hold the same records in the same order."""
-        return [line.text for line in self.lines()] == [line.text for line in other.lines()]
-
     def lines(self) -> list[Line]:
         return [self.head, *self.body, *([self.tail] if self.tail else [])]
 
@@ -238,12 +234,10 @@ def without_copies(flows: Sequence[Flow]) -> tuple[list[Flow], list[Rejection]]:
     """The flows, and the refused ones that repeat an earlier flow of the file record by record."""
     kept: list[Flow] = []
     rejections: list[Rejection] = []
-    seen: dict[str, list[Flow]] = {}
+    seen: dict[tuple[str, ...], Flow] = {}
     for flow in flows:
-        alike = seen.setdefault(flow.head.text, [])
-        twin = next((other for other in alike if other.same_as(flow)), None)
-        if twin is None:
-            alike.append(flow)
+        twin = seen.setdefault(tuple(line.text for line in flow.lines()), flow)
+        if twin is flow:
             kept.append(flow)
         else:
             rejections.append(

@@ -16,6 +16,7 @@ from email.errors import MessageError
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses, parsedate_to_datetime
+from itertools import islice
 
 from saldo.core.errors import Rejection
 from saldo.formats.records import Refusal
@@ -24,6 +25,10 @@ MAX_DEPTH = 20
 MAX_PARTS = 2_000
 # A header longer than this is an attack or garbage; addresses beyond it are not read.
 MAX_HEADER_CHARACTERS = 64_000
+# The standard parser takes quadratic time for the parameters of a Content-Type; no honest one is so long.
+MAX_CONTENT_HEADER_CHARACTERS = 8_000
+# More headers than this are not searched.
+MAX_HEADERS = 2_000
 
 Mail = Message
 
@@ -36,10 +41,21 @@ _QUOTED_BYTE = re.compile(rb"=([0-9A-Fa-f]{2})")
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
 
 
+class _ClippedHeaders(policy.Compat32):
+    """The policy of old that keeps every header as it came, but clips those that describe the content."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:MAX_CONTENT_HEADER_CHARACTERS] if name.lower().startswith("content-") else value
+
+
+_POLICY = _ClippedHeaders()
+
+
 def parse_mail(data: bytes) -> Mail:
     """The message in ``data``. Raises Refusal("mail_broken") where its parts cannot be told apart."""
     try:
-        message = BytesParser(policy=policy.compat32).parsebytes(data.lstrip(b"\r\n\t \xef\xbb\xbf"))
+        message = BytesParser(policy=_POLICY).parsebytes(data.lstrip(b"\r\n\t \xef\xbb\xbf"))
         _check_depth(message)
     except (MessageError, ValueError, LookupError, RecursionError, TypeError, AttributeError) as error:
         raise Refusal(Rejection("mail_broken", "", "", {"reason": str(error) or "-"})) from error
@@ -162,7 +178,8 @@ def decoded(data: bytes, charset: str = "") -> str:
 
 
 def _raw(message: Mail, name: str) -> list[str]:
-    return [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+    wanted = name.lower()
+    return [str(value) for key, value in islice(message.raw_items(), MAX_HEADERS) if key.lower() == wanted]
 
 
 def _characters(raw: str) -> str:

@@ -182,6 +182,8 @@ _SIGNS = "-−–"
 
 def folded(text: str) -> str:
     """Lower case without accents; as long as ``text`` is for Latin letters."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
 

@@ -40,10 +40,11 @@ _REFERENCE = re.compile(
 )
 _PAYER = re.compile(
     r"^\s*(?:ordinante|debitore|pagatore|mittente|payer|paid by|debtor|ordering customer|remitter|"
-    r"auftraggeber|donneur d.ordre)\s*[:\-]\s*(.{2,80}?)"
-    r"\s*(?:[-–,;]?\s*(?:p\.? ?iva|partita iva|vat|iban).*)?$",
+    r"auftraggeber|donneur d.ordre)\s*[:\-](.*)",
     re.I,
 )
+# What follows a name on its line; as words of their own, since names hold "vat" too.
+_AFTER_NAME = re.compile(r"\b(?:p\.? ?iva|partita iva|vat|iban)\b", re.I)
 _COMPANY = re.compile(
     r"\b(?:s\.?r\.?l\.?s?|s\.?p\.?a\.?|s\.?n\.?c\.?|s\.?a\.?s\.?|gmbh|ltd|limited|llc|inc|s\.?a\.?r\.?l|ag|bv)"
     r"(?:\W|$)",
@@ -91,7 +92,9 @@ def _payment_date(flat: str, is_month_first: bool) -> date | None:
 
 def _payer_name(lines: Sequence[str]) -> str | None:
     """The name after "Ordinante:" and the like; else the one company named that is not the addressee."""
-    labelled = [match.group(1).strip() for line in lines if (match := _PAYER.match(line))]
+    found = (match.group(1) for line in lines if (match := _PAYER.match(line)))
+    names = (_AFTER_NAME.split(text, maxsplit=1)[0].strip(" \t-–,;") for text in found)
+    labelled = [name for name in names if 2 <= len(name) <= 80]
     if labelled:
         return _only(labelled)
     named = [

@@ -16,6 +16,8 @@ from saldo.formats.records import Refusal
 
 MAX_PAGES = 200
 MAX_PIECES = 50_000
+# Each piece costs the library a pass over the characters of its page: what two hundred full pages take.
+MAX_PASSES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ def rows_of_pdf(data: bytes) -> list[list[Piece]]:
         raise Refusal(Rejection("remittance_pdf_broken", "", "", {"reason": str(error)})) from error
     try:
         rows: list[list[Piece]] = []
-        pieces_left = MAX_PIECES
+        pieces_left, passes_left = MAX_PIECES, MAX_PASSES
         for number in range(min(len(document), MAX_PAGES)):
-            pieces = _pieces(document, number, pieces_left)
-            pieces_left -= len(pieces)
+            pieces, passes = _pieces(document, number, pieces_left, passes_left)
+            pieces_left, passes_left = pieces_left - len(pieces), passes_left - passes
             rows += _rows(pieces)
         return rows
     except (pypdfium2.PdfiumError, ValueError, OSError) as error:
@@ -52,18 +54,27 @@ def rows_of_pdf(data: bytes) -> list[list[Piece]]:
         document.close()
 
 
-def _pieces(document: pypdfium2.PdfDocument, number: int, most: int) -> list[Piece]:
+def _pieces(
+    document: pypdfium2.PdfDocument, number: int, most: int, most_passes: int
+) -> tuple[list[Piece], int]:
+    """The pieces of a page, and what they cost. Raises Refusal where they would cost too much."""
     page = document[number]
     try:
         text_page = page.get_textpage()
         try:
             found = []
-            for index in range(min(text_page.count_rects(), most)):
+            count = min(text_page.count_rects(), most)
+            passes = count * text_page.count_chars()
+            if passes > most_passes:
+                raise Refusal(
+                    Rejection("file_too_large", f"page {number + 1}", "", {"limit": "200 full pages"})
+                )
+            for index in range(count):
                 left, bottom, right, top = text_page.get_rect(index)
                 text = " ".join(text_page.get_text_bounded(left, bottom, right, top).split())
                 if text:
                     found.append(Piece(text, left, bottom, right, top))
-            return found
+            return found, passes
         finally:
             text_page.close()
     finally:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from lxml import etree
 
 from saldo.core.errors import Rejection
-from saldo.formats._bank_checks import checked
+from saldo.formats._bank_checks import checked, without_twins
 from saldo.formats._camt_entries import Account, day_of, entry_lines
 from saldo.formats._camt_fields import (
     account_id,
@@ -70,7 +70,7 @@ def read_camt(data: bytes) -> ReadResult:
     formats = {_STATEMENTS[local_name(element)][0] for element in found}
     return ReadResult(
         formats.pop() if len(formats) == 1 else FORMAT,
-        statements=statements,
+        statements=without_twins(statements),
         rejections=tuple(rejections),
     )
 
@@ -97,12 +97,13 @@ def _statement(element: etree._Element, position: int, rejections: list[Rejectio
         owner=first_text(element, "Acct/Ownr/Nm", "Acct/Ownr/Pty/Nm"),
         currency=_currency(element, balances),
     )
-    opening, closing = _booked_balances(balances)
+    opening, closing = _booked_balances(balances, account.currency)
+    doubts += _contradictions(balances, account.currency, where)
     lines: list[BankTransaction] = []
     refused_lines = 0
     for number, entry in enumerate(element.iterfind("Ntry"), start=1):
         try:
-            read = entry_lines(entry, f"{where}/Ntry[{number}]", number, account, notices)
+            read = entry_lines(entry, f"{where}/Ntry[{number}]", number, account, notices, doubts)
         except Refusal as refusal:
             refused_lines += 1
             rejections.append(refusal.rejection)
@@ -140,7 +141,7 @@ def _currency(element: etree._Element, balances: list[StatementBalance]) -> str 
     stated = text_of(element, "Acct/Ccy")
     if stated:
         return stated.upper()
-    for balance in (*_booked_balances(balances), *balances):
+    for balance in (*_booked_balances(balances, None), *balances):
         if balance is not None:
             return balance.currency
     amount = next(iter(element.iterfind("Ntry/Amt")), None)
@@ -168,9 +169,13 @@ def _balances(
 
 
 def _booked_balances(
-    balances: list[StatementBalance],
+    balances: list[StatementBalance], currency: str | None
 ) -> tuple[StatementBalance | None, StatementBalance | None]:
-    """(opening, closing). Two interim balances bound a page; a single one is the balance so far."""
+    """(opening, closing). Two interim balances bound a page; a single one is the balance so far.
+
+    Those in ``currency`` come first: a bank may state the same balance in several currencies.
+    """
+    balances = sorted(balances, key=lambda balance: balance.currency != currency)
     interim = [balance for balance in balances if balance.code == _INTERIM]
     opening = _first(balances, _OPENING) or (interim[0] if len(interim) > 1 else None)
     return opening, _first(balances, _CLOSING) or (interim[-1] if interim else None)
@@ -178,6 +183,16 @@ def _booked_balances(
 
 def _first(balances: list[StatementBalance], codes: tuple[str, ...]) -> StatementBalance | None:
     return next((balance for code in codes for balance in balances if balance.code == code), None)
+
+
+def _contradictions(balances: list[StatementBalance], currency: str | None, where: str) -> list[Notice]:
+    """Two opening or two closing balances that differ: neither proves the lines."""
+    found = []
+    for code in ("OPBD", *_CLOSING):
+        stated = {one.amount_mills for one in balances if one.code == code and one.currency == currency}
+        if len(stated) > 1:
+            found.append(Notice("bank_field_repeated", where, "", {"field": code}))
+    return found
 
 
 def _of_the_account(

@@ -131,6 +131,8 @@ class _Year:
     end: date
     plain: dict[str, list[_Fact]] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
+    # How often a name was taken among ``others``.
+    copies: dict[str, int] = field(default_factory=dict)
 
 
 class _Instance:
@@ -214,7 +216,7 @@ class _Instance:
             key = (fact.context.entity, fact.context.end)
             year = years.setdefault(key, _Year(*key))
             if fact.context.is_dimensional or fact.unit not in CURRENCY_EXPONENTS:
-                year.others[_free_key(year.others, fact)] = fact.text
+                year.others[_free_key(year.others, fact, year.copies)] = fact.text
             else:
                 year.plain.setdefault(fact.name, []).append(fact)
         wanted = {term.element for ways in self.table.lines.values() for way in ways for term in way}
@@ -246,7 +248,7 @@ class _Instance:
         for name, facts in year.plain.items():
             if name not in used or name not in values:
                 for fact in facts:
-                    others[_free_key(others, fact)] = fact.text
+                    others[_free_key(others, fact, year.copies)] = fact.text
         return BalanceSheet(
             period_end=year.end,
             currency=currency,
@@ -310,13 +312,14 @@ def _rounding(fact: _Fact) -> int:
     return int(Decimal(1000).scaleb(-max(-_MAX_DECIMALS, min(fact.decimals, _MAX_DECIMALS))))
 
 
-def _free_key(taken: Mapping[str, str], fact: _Fact) -> str:
+def _free_key(taken: Mapping[str, str], fact: _Fact, copies: dict[str, int]) -> str:
     """The element's name; with its context where that name is taken or means a part only."""
     if not fact.context.is_dimensional and fact.name not in taken:
         return fact.name
-    key, copy = f"{fact.name}@{fact.context.id}", 2
+    plain = key = f"{fact.name}@{fact.context.id}"
     while key in taken:
-        key, copy = f"{fact.name}@{fact.context.id}#{copy}", copy + 1
+        copies[plain] = copies.get(plain, 1) + 1
+        key = f"{plain}#{copies[plain]}"
     return key
 
 

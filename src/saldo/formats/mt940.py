@@ -24,7 +24,7 @@ from stdnum import iban
 
 from saldo.core.errors import Rejection
 from saldo.core.money import InexactAmount, decimal_text, to_mills
-from saldo.formats._bank_checks import checked, one_line, reference
+from saldo.formats._bank_checks import checked, one_line, reference, without_twins
 from saldo.formats._mt940_details import Details, details_of, foreign_amounts, mills_of, non_swift_details
 from saldo.formats._mt940_fields import Block, Field, blocks_of, plain_amount, text_of_bytes
 from saldo.formats.bank_records import (
@@ -57,6 +57,9 @@ _TOTAL = re.compile(r"(?P<count>[0-9]{1,5})(?P<currency>[A-Z]{3})(?P<amount>[0-9
 _OPENING = ("60F", "60M", "60")
 _CLOSING = ("62F", "62M", "62")
 _AVAILABLE = ("64", "65")
+# A two-digit year from 70 on is of the years 1900, as in every other format.
+_CENTURY, PIVOT = 2000, 70
+_ACCOUNT_CHARS = 200
 _ONCE = (("25", "25P"), ("28", "28C"), _OPENING, _CLOSING)
 
 
@@ -102,7 +105,7 @@ def read_mt940(data: bytes) -> ReadResult:
     is_intraday = all(statement.kind == INTRADAY for statement in statements)
     return ReadResult(
         INTRADAY_FORMAT if is_intraday else FORMAT,
-        statements=tuple(statements),
+        statements=without_twins(statements),
         rejections=tuple(rejections),
     )
 
@@ -374,8 +377,8 @@ def _unreadable(where: str, excerpt: str, reason: str) -> Refusal:
 
 
 def _date(day: date) -> date:
-    """A plain date out of the library's own class."""
-    return date(day.year, day.month, day.day)
+    """A plain date out of the library's own class, which takes every year for one of this century."""
+    return date(day.year - 100 if day.year >= _CENTURY + PIVOT else day.year, day.month, day.day)
 
 
 def _made_date(block: Block) -> date | None:
@@ -392,7 +395,8 @@ def _account(block: Block, currency: str | None) -> str:
     """The account as written, or its IBAN alone where :25: puts a bank code or the currency beside it."""
     one = block.first("25", "25P")
     written = one.lines[0].strip() if one else ""
-    plain = written.replace(" ", "").upper()
+    # The standard has 35 characters; a field of thousands holds no IBAN that somebody meant.
+    plain = written[:_ACCOUNT_CHARS].replace(" ", "").upper()
     candidates = [plain, *plain.split("/")]
     if currency:
         candidates += [candidate.removesuffix(currency) for candidate in candidates]

@@ -165,6 +165,8 @@ def typed_mills(text: str) -> tuple[int | None, int]:
         value = Decimal(text)
     except ArithmeticError:
         return None, 0
+    if not value.is_finite() or (value and value.adjusted() > MAX_INTEGER_DIGITS):
+        return None, 0
     whole = int((value * 1000).to_integral_value())
     nearest = Decimal(whole).scaleb(-3)
     if abs(value - nearest) > FLOAT_NOISE or abs(whole) > MAX_MILLS:

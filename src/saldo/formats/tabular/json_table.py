@@ -34,22 +34,23 @@ def open_json(data: bytes, name: str) -> RawTable:
 
     Raises SaldoError where there is no table to speak of.
     """
+    objects: list[tuple[int, dict[str, str]]] = []
+    rejections: list[Rejection] = []
     try:
         tree = json.loads(
             data.decode("utf-8-sig"), parse_float=_Number, parse_int=_Number, object_pairs_hook=_without_loss
         )
+        for row, entry in enumerate(_entries(tree), start=1):
+            if isinstance(entry, dict) and entry:
+                cells: dict[str, str] = {}
+                _flatten(entry, "", cells, 0)
+                objects.append((row, cells))
+            else:
+                excerpt = json.dumps(entry, ensure_ascii=False)
+                rejections.append(Rejection("json_not_an_object", f"object {row}", excerpt, {}, row))
+    # Lists in lists are read as deep as the parser goes, and unfolded no deeper than Python does.
     except (ValueError, RecursionError) as error:
         raise SaldoError("json_broken", name=name, problem=str(error)[:200]) from error
-    objects: list[tuple[int, dict[str, str]]] = []
-    rejections: list[Rejection] = []
-    for row, entry in enumerate(_entries(tree), start=1):
-        if isinstance(entry, dict) and entry:
-            cells: dict[str, str] = {}
-            _flatten(entry, "", cells, 0)
-            objects.append((row, cells))
-        else:
-            excerpt = json.dumps(entry, ensure_ascii=False)
-            rejections.append(Rejection("json_not_an_object", f"object {row}", excerpt, {}, row))
     keys = list(dict.fromkeys(key for _, cells in objects for key in cells))
     if len(keys) > MAX_COLUMNS:
         raise SaldoError("too_many_columns", columns=len(keys), limit=MAX_COLUMNS)
@@ -72,10 +73,12 @@ def open_json(data: bytes, name: str) -> RawTable:
 def _without_loss(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object with every pair: a key that comes again gets a number, as headers do."""
     found: dict[str, Any] = {}
+    copies: dict[str, int] = {}
     for key, value in pairs:
-        name, copy = key, 2
+        name = key
         while name in found:
-            name, copy = f"{key} ({copy})", copy + 1
+            copies[key] = copies.get(key, 1) + 1
+            name = f"{key} ({copies[key]})"
         found[name] = value
     return found
 
@@ -98,7 +101,12 @@ def _flatten(value: dict[str, Any], prefix: str, cells: dict[str, str], depth: i
         if isinstance(inner, dict) and depth < MAX_NESTING:
             _flatten(inner, f"{prefix}{key}.", cells, depth + 1)
         elif (text := _text(inner)) is not None:
-            cells[f"{prefix}{key}"] = text
+            cells[_characters(f"{prefix}{key}")] = text if isinstance(text, _Number) else _characters(text)
+
+
+def _characters(text: str) -> str:
+    """``text`` with half of a surrogate pair ("\\ud800"), which is no character, as a question mark."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _text(value: Any) -> str | None:
