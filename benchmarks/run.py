@@ -1,6 +1,6 @@
 """make bench: what Saldo promises about speed and memory, measured on this machine.
 
-    python -m benchmarks.run            all of it (about ten minutes; needs 5 GiB of disk)
+    python -m benchmarks.run            all of it (about fifteen minutes; needs 7 GiB of disk)
     python -m benchmarks.run --small    a tenth of the size, to try the benchmark itself
 
 It makes a database of its own (saldo_bench) on the server in use and drops it afterwards.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Result, measured
+from benchmarks.simulated import bench_simulated_day, bench_world
 from benchmarks.world import AS_AT, MAPPING, write_installments
 
 ITEMS, ACCOUNTS, HISTORY = 200_000, 20_000, 1_000_000
@@ -198,10 +199,12 @@ def main() -> None:
     )
     parser.add_argument("--small", action="store_true", help="a tenth of the size")
     parser.add_argument("--keep", action="store_true", help="keep the database")
-    parser.add_argument("--only", help="names of parts, comma separated: import, day, aging, pages")
+    parser.add_argument(
+        "--only", help="names of parts, comma separated: import, day, aging, pages, world, simulated"
+    )
     options = parser.parse_args()
     scale = 10 if options.small else 1
-    parts = set((options.only or "import,day,aging,pages").split(","))
+    parts = set((options.only or "import,day,aging,pages,world,simulated").split(","))
     _setup()
     results: list[Result] = []
 
@@ -223,6 +226,10 @@ def main() -> None:
             add(bench_aging())
         if "pages" in parts:
             add(*bench_pages())
+        if "world" in parts:
+            add(bench_world(folder, "medium" if options.small else "large"))
+        if "simulated" in parts:
+            add(bench_simulated_day())
     if not options.keep:
         _admin('DROP DATABASE IF EXISTS "saldo_bench"')
     sys.exit(0 if all(one.met is not False for one in results) else 1)
