@@ -142,3 +142,11 @@ def test_a_page_of_too_many_pieces_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert read_file(pdf, "a.pdf").rejections == ()
     monkeypatch.setattr(_remittance_pdf, "MAX_PASSES", 10)
     assert [one.code for one in read_file(pdf, "a.pdf").rejections] == ["file_too_large"]
+
+
+@pytest.mark.parametrize("amounts", ["MOA+12:5'MOA+12:7'", "MOA+12:1_0'", "MOA+12:1E1'", "MOA+12:\u0663'"])
+def test_an_amount_stated_twice_or_in_no_decimals_is_no_amount(amounts: str) -> None:
+    body = f"UNH+1+REMADV:D:96A:UN'BGM+481+X'DOC+380+1'{amounts}UNS+S'MOA+12:5'"
+    data = f"{body}UNT+{body.count(chr(39)) + 1}+1'"
+    result = read_file(f"UNB+UNOW:4+A+B+260101:1000+1'{data}UNZ+1+1'".encode(), "x")
+    assert (result.records, [one.code for one in result.rejections]) == ((), ["remittance_amount_unreadable"])

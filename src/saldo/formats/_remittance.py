@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from saldo.core.errors import Rejection
@@ -178,6 +178,7 @@ _EXACT = re.compile(
     r"(?:\d{1,3}(?:\.\d{3})+|\d+),\d{2}|(?:\d{1,3}(?:,\d{3})+|\d+)\.\d{2}|\d{1,3}(?:[ ']\d{3})+[.,]\d{2}"
 )
 _SIGNS = "-−–"
+_PLAIN = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 def folded(text: str) -> str:
@@ -238,10 +239,12 @@ def amount_of(text: str) -> int | None:
 
 def plain_amount(text: str) -> int | None:
     """Mills of a plain decimal number as machines write it ("-1234.5"); None where it is none."""
+    # The library reads more than decimals: "1_0", "1E3", digits of other scripts.
+    if not _PLAIN.fullmatch(text.strip()):
+        return None
     try:
-        value = Decimal(text.strip())
-        return to_mills(value) if value.is_finite() else None
-    except (InvalidOperation, InexactAmount, ValueError):
+        return to_mills(Decimal(text.strip()))
+    except InexactAmount:
         return None
 
 

@@ -171,8 +171,8 @@ def _read_line(segment: Segment, line: _Line, where: str) -> None:
         mills = _mills(segment, where)
         if code in _DISCOUNTS:
             line.discounts += mills
-        else:
-            line.amounts.setdefault(code, mills)
+        elif line.amounts.setdefault(code, mills) != mills:  # which of the two was paid cannot be told
+            raise Refusal(Rejection("remittance_amount_unreadable", where, segment.text))
     elif segment.tag == "DTM" and code in ("137", "171", "3", "454"):
         line.document_date = line.document_date or _day(segment)
     elif segment.tag == "AJT":
