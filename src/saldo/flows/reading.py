@@ -72,10 +72,16 @@ def mapping_of(text_or_name: str | None) -> Mapping | None:
     """
     if not text_or_name:
         return None
-    mapping = parse_profile(text_or_name, "custom") if "\n" in text_or_name else load_profile(text_or_name)
+    mapping = _written_out(text_or_name) if "\n" in text_or_name else load_profile(text_or_name)
     if mapping.kind in RECORD_KINDS:
         raise SaldoError("mapping_kind_not_imported", profile=mapping.name, kind=mapping.kind)
     return mapping
+
+
+@lru_cache(maxsize=16)
+def _written_out(text: str) -> Mapping:
+    """A profile's text is parsed once, not at each step of an import."""
+    return parse_profile(text, "custom")
 
 
 def read_receivables(data: bytes, name: str, mapping: Mapping, default_currency: str | None) -> Told:
@@ -164,6 +170,8 @@ def with_company(ctx: Context, told: Told, company: CompanyRow | None) -> Told:
 
 def without_received(ctx: Context, told: Told) -> Told:
     """Refuse invoices that others issued to us: they are debts of ours, not receivables."""
+    if told.frame["company_vat"].null_count() == told.frame.height:  # no table names its issuer
+        return told
     ours = [row.vat_number for row in companies(ctx) if row.vat_number]
     received = pl.col("customer_vat").is_in(ours) & ~pl.col("company_vat").is_in(ours)
     kept, refused = refuse(told.frame, received, "row_invoice_received", _seller)
@@ -219,10 +227,16 @@ def with_consistent_money(told: Told, default_currency: str) -> Told:
         (~(opened * sign).is_between(0, net * sign), "row_open_exceeds", _amounts),
     ]  # fmt: skip
     refused: list[Rejection] = []
-    for condition, code, params in checks:
-        frame, bad = refuse(frame, condition, code, params)
-        refused += bad
+    if _any_holds(frame, [condition for condition, _, _ in checks]):
+        for condition, code, params in checks:
+            frame, bad = refuse(frame, condition, code, params)
+            refused += bad
     return told.refusing(refused, frame)
+
+
+def _any_holds(frame: pl.DataFrame, conditions: list[pl.Expr]) -> bool:
+    """Whether a condition holds for a row: one pass, where rows are seldom refused."""
+    return bool(frame.select(pl.any_horizontal(conditions).any()).item())
 
 
 def _currency(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 # Titles, filters and print dates above the header are rarely more than a dozen lines.
 MAX_PREAMBLE_ROWS = 60
 # Excel ends at 16,384 columns; the widest ERP layouts stay below 300.
 MAX_COLUMNS = 2_000
 ROW = "row"
+REMEMBERED_CHARS = 100
 
 
 def normalized(header: str) -> str:
     """``header`` without case, accents, spaces and punctuation: "N° Fattura " and "n fattura" are equal."""
+    return _remembered(header) if len(header) <= REMEMBERED_CHARS else _normalized(header)
+
+
+def _normalized(header: str) -> str:
     decomposed = unicodedata.normalize("NFKD", header.casefold())
     return "".join(c for c in decomposed if c.isalnum())
+
+
+# The same few headers come with every file.
+_remembered = lru_cache(maxsize=4096)(_normalized)
 
 
 def unique_names(headers: Sequence[str]) -> list[str]:

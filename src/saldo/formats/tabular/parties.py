@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import polars as pl
 from stdnum.it import iva
 
@@ -62,6 +64,7 @@ def vat_numbers(texts: pl.Series, lands: pl.Series) -> pl.Series:
     return joined["value"]
 
 
+@lru_cache(maxsize=16_384)
 def vat_number(text: str, land: str | None) -> str | None:
     """``text`` compacted. Eleven digits with a right check digit are Italian unless the country says not.
 
