@@ -6,9 +6,9 @@ own rows. Text is copied as CSV; NULL is the unquoted empty field, an empty stri
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,12 +37,14 @@ def copy_out(sql: str, params: Mapping[str, Any] | Sequence[Any], schema: Schema
         data = b"".join(bytes(block) for block in copy)
     if not data:
         return pl.DataFrame(schema=schema)
-    return pl.read_csv(
-        io.BytesIO(data),
+    frame = pl.read_csv(
+        data,
         has_header=False,
         new_columns=list(schema),
         schema={name: _readable(kind) for name, kind in schema.items()},
-    ).with_columns((pl.col(name) == "t").alias(name) for name, kind in schema.items() if kind == pl.Boolean)
+    )
+    booleans = [name for name, kind in schema.items() if kind == pl.Boolean]
+    return frame.with_columns(pl.col(booleans) == "t") if booleans else frame
 
 
 def _readable(kind: Any) -> Any:
@@ -59,7 +61,8 @@ def copy_in(table: str, frame: pl.DataFrame) -> int:
         return 0
     columns = ", ".join(f'"{name.removesuffix("_mills")}"' for name in frame.columns)
     statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)"
-    ready = frame.with_columns(decimal_of_mills(name) for name in frame.columns if name.endswith("_mills"))
+    mills = [decimal_of_mills(name) for name in frame.columns if name.endswith("_mills")]
+    ready = frame.with_columns(mills) if mills else frame
     for start in range(0, ready.height, CHUNK_ROWS):
         block = ready.slice(start, CHUNK_ROWS).write_csv(None, include_header=False, quote_style="necessary")
         with _driver_cursor() as cursor, cursor.copy(statement) as copy:
@@ -67,6 +70,7 @@ def copy_in(table: str, frame: pl.DataFrame) -> int:
     return frame.height
 
 
+@cache
 def decimal_of_mills(column: str) -> pl.Expr:
     """A column of mills as exact decimal text: -1234 becomes "-1.234"."""
     mills = pl.col(column)
@@ -86,11 +90,11 @@ def reserve_ids(table: str, count: int) -> pl.Series:
         return pl.Series("id", [], dtype=pl.Int64)
     with connection.cursor() as cursor:
         # One row with all of them: a row each costs more to receive than to make.
-        cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
-        (sequence,) = cursor.fetchone()
         cursor.execute(
-            "SELECT string_agg(nextval(%s::regclass)::text, ',') FROM generate_series(1, %s)",
-            [sequence, count],
+            "SELECT string_agg(nextval(s.name)::text, ',')"
+            " FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name OFFSET 0) s,"
+            " generate_series(1, %s)",
+            [table, count],
         )
         (ids,) = cursor.fetchone()
     return pl.Series("id", np.fromstring(ids, dtype=np.int64, sep=","))
