@@ -67,25 +67,26 @@ def _general(decimal: str, thousands: str) -> str:
 def _simple(decimal: str, thousands: str) -> str:
     """The usual amounts, which need no second look: digits, declared groups, a leading minus."""
     groups = rf"|[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}}){{1,4}}" if thousands else ""
-    return rf"^(-?)([0-9]{{1,15}}{groups})(?:{re.escape(decimal)}([0-9]{{1,3}}))?$"
+    whole = rf"(?P<minus>-?)(?P<whole>[0-9]{{1,15}}{groups})"
+    return rf"^{whole}(?:{re.escape(decimal)}(?P<fraction>[0-9]{{1,3}}))?$"
 
 
 def read_amounts(texts: pl.Series, typed: pl.Series | None, decimal: str, thousands: str) -> Amounts:
     """Reads a Utf8 column. ``typed``: cells that were numbers in a workbook (point, float noise)."""
-    frame = pl.DataFrame({"text": texts}).with_columns(pl.col("text").str.strip_chars().fill_null(""))
-    groups = frame["text"].str.extract_groups(_simple(decimal, thousands)).struct.unnest()
-    groups.columns = ["minus", "whole", "fraction"]
-    if thousands:
-        groups = groups.with_columns(pl.col("whole").str.replace_all(thousands, "", literal=True))
-    frame = frame.hstack(groups).with_columns(
-        symbol=pl.lit(None, dtype=pl.String), refused=pl.lit(False), negative=pl.col("minus") == "-"
+    text, whole = pl.col("text").str.strip_chars().fill_null(""), pl.col("whole")
+    frame = pl.DataFrame({"text": texts}).select(
+        text, text.str.extract_groups(_simple(decimal, thousands)).alias("groups")
     )
-
-    hard = frame["whole"].is_null() & (frame["text"] != "")
+    digits = whole.str.replace_all(thousands, "", literal=True) if thousands else whole
+    read = frame.unnest("groups").select(
+        *_scaled(digits, pl.col("minus") == "-"),
+        symbol=pl.lit(None, dtype=pl.String),
+        bad=pl.lit(False),
+        hard=whole.is_null() & (pl.col("text") != ""),
+    )
+    mills, decimals, symbol, bad, hard = read.get_columns()
     if typed is not None:
         hard = hard & ~typed.fill_null(False)
-    mills, decimals = _scaled(frame)
-    symbol, bad = frame["symbol"], pl.repeat(False, len(frame), eager=True)
     if hard.any():
         at = hard.arg_true()
         general = _read_general(frame["text"].gather(at), decimal, thousands)
@@ -103,16 +104,13 @@ def read_amounts(texts: pl.Series, typed: pl.Series | None, decimal: str, thousa
     return Amounts(mills, decimals, symbol, bad)
 
 
-def _scaled(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Mills and used decimals from the columns whole, fraction (digits) and negative."""
+def _scaled(whole: pl.Expr, negative: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """mills and (used) decimals from digits, and the column fraction."""
     fraction = pl.col("fraction").fill_null("")
     padded = (fraction + "000").str.slice(0, 3)
-    value = pl.col("whole").cast(pl.Int64, strict=False) * 1000 + padded.cast(pl.Int64, strict=False)
-    scaled = frame.select(
-        mills=pl.when("negative").then(-value).otherwise(value),
-        decimals=fraction.str.strip_chars_end("0").str.len_bytes().clip(0, 255).cast(pl.UInt8),
-    )
-    return scaled["mills"], scaled["decimals"]
+    value = whole.cast(pl.Int64, strict=False) * 1000 + padded.cast(pl.Int64, strict=False)
+    decimals = fraction.str.strip_chars_end("0").str.len_bytes().clip(0, 255).cast(pl.UInt8)
+    return pl.when(negative).then(-value).otherwise(value).alias("mills"), decimals.alias("decimals")
 
 
 def _plain(texts: pl.Expr) -> pl.Expr:
@@ -153,7 +151,7 @@ def _read_general(texts: pl.Series, decimal: str, thousands: str) -> Amounts:
         & (used.str.len_bytes() <= 3),
         whole=pl.when(digits.fill_null("") == "").then(pl.lit("0")).otherwise(digits),
     ).with_columns(pl.col("ok").fill_null(False))
-    mills, decimals = _scaled(frame)
+    mills, decimals = frame.select(_scaled(pl.col("whole"), pl.col("negative"))).get_columns()
     good = frame["ok"]
     nothing = pl.Series([None], dtype=pl.Int64)
     return Amounts(mills.zip_with(good, nothing), decimals, frame["symbol"], ~good)

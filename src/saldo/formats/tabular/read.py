@@ -290,14 +290,15 @@ def _table(
 def _left_out(frame: pl.DataFrame, columns: Sequence[str], header: Sequence[str]) -> pl.Series:
     """Mask of the rows that are blank, or repeat the header (a new printed page)."""
     texts = [text.strip() for text in header]
+    first = pl.col(columns[0]).fill_null("").str.strip_chars()
+    mask = frame.select((first == "") | (first == texts[0])).to_series()
+    if not mask.any():
+        return mask
     blank = [pl.col(column).fill_null("").str.strip_chars() == "" for column in columns]
     repeated = [
         pl.col(column).fill_null("").str.strip_chars() == text
         for column, text in zip(columns, texts, strict=True)
     ]
-    mask = frame.select(blank[0] | repeated[0]).to_series()
-    if not mask.any():
-        return mask
     some = frame.filter(mask)
     both = pl.all_horizontal(blank) | (pl.all_horizontal(repeated) & pl.lit(len(columns) > 1))
     return mask.scatter(mask.arg_true(), some.select(both).to_series())
