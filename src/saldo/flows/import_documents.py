@@ -35,7 +35,6 @@ from saldo.formats.tabular import (
     to_receivables,
 )
 from saldo.identity.operations import record_event, stamped
-from saldo.identity.queries import CompanyRow
 from saldo.intake import operations as intake
 from saldo.intake import queries as batches
 from saldo.intake.operations import Reading
@@ -175,7 +174,7 @@ def _import_receivables(
     ctx: Context, batch: batches.BatchRow, accept_closures: bool, progress: Progress
 ) -> ImportResult:
     data = batches.document_bytes(batch.document_id)
-    company = _company_of(ctx, batch)
+    company = batch.company
     currency = reading.currency_of_company(ctx, company)
     if batch.kind == "invoices":
         told = reading.read_invoices(data, batch.document_name)
@@ -191,10 +190,6 @@ def _import_receivables(
     ):
         told = step(told)
     return _into_ledger(ctx, batch, told, rows, accept_closures, progress)
-
-
-def _company_of(ctx: Context, batch: batches.BatchRow) -> CompanyRow | None:
-    return reading.company_asked(batch.company_code or None)
 
 
 def _into_ledger(
@@ -355,7 +350,7 @@ def _import_customers(
         source=profile.name,
         creates_companies=profile.company.unknown == "create",
     )
-    told = reading.with_company(ctx, told, _company_of(ctx, batch))
+    told = reading.with_company(ctx, told, batch.company)
     text = [name for name, kind in told.frame.schema.items() if kind == pl.String]
     filled = told.frame.with_columns(pl.col(text).fill_null(""))
     parties = filled.select(

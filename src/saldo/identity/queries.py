@@ -34,7 +34,7 @@ class CompanyRow:
     vat_number: str
 
 
-def _row(company: Company) -> CompanyRow:
+def company_row(company: Company) -> CompanyRow:
     return CompanyRow(company.id, company.code, company.name, company.currency, company.vat_number)
 
 
@@ -43,7 +43,7 @@ def companies(ctx: Context) -> list[CompanyRow]:
     found = Company.objects.all()
     if ctx.company_id is not None:
         found = found.filter(id=ctx.company_id)
-    return [_row(company) for company in found]
+    return [company_row(company) for company in found]
 
 
 def company_by_code(code: str) -> CompanyRow:
@@ -51,7 +51,7 @@ def company_by_code(code: str) -> CompanyRow:
     company = Company.objects.filter(code__iexact=code).first()
     if company is None:
         raise SaldoError("company_unknown", code=code, known=", ".join(c.code for c in Company.objects.all()))
-    return _row(company)
+    return company_row(company)
 
 
 def roles(user: User, company_id: int | None) -> set[str]:
@@ -67,7 +67,7 @@ def roles(user: User, company_id: int | None) -> set[str]:
 
 def companies_seen_whole(user: User) -> list[CompanyRow]:
     """Companies all of whose accounts the user may read."""
-    rows = [_row(company) for company in Company.objects.all()]
+    rows = [company_row(company) for company in Company.objects.all()]
     if user.is_superuser:
         return rows
     granted = {grant.company_id for grant in user.grants.all() if grant.role in READS_ALL_ACCOUNTS}

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from django.db import transaction
+from django.db import connection, transaction
 
 from saldo.core.context import Context
 from saldo.core.errors import Rejection as RefusedInput
@@ -35,15 +35,21 @@ class Reading:
 def keep_document(ctx: Context, name: str, data: bytes) -> int:
     """Store the original bytes once, whatever their name; returns the document's id."""
     digest = hashlib.sha256(data).hexdigest()
-    document, made = Document.objects.get_or_create(
-        sha256=digest,
-        defaults={"name": name[:255], "size_bytes": len(data), "recorded_at": ctx.recorded_at or ctx.clock()},
-    )
-    if made:
-        for part_no, start in enumerate(range(0, len(data), PART_BYTES)):
-            part = zlib.compress(data[start : start + PART_BYTES], level=1)
-            DocumentPart.objects.create(document=document, part_no=part_no, compressed=part)
-    return document.id
+    with connection.cursor() as cursor:
+        # New, usually; of two that bring the same bytes at once, the second waits for the first.
+        cursor.execute(
+            "INSERT INTO intake_document (sha256, name, size_bytes, recorded_at) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (sha256) DO NOTHING RETURNING id",
+            [digest, name[:255], len(data), ctx.recorded_at or ctx.clock()],
+        )
+        made = cursor.fetchone()
+    if made is None:
+        return Document.objects.values_list("id", flat=True).get(sha256=digest)
+    (document_id,) = made
+    for part_no, start in enumerate(range(0, len(data), PART_BYTES)):
+        part = zlib.compress(data[start : start + PART_BYTES], level=1)
+        DocumentPart.objects.create(document_id=document_id, part_no=part_no, compressed=part)
+    return int(document_id)
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from saldo.core.context import Context
 from saldo.core.errors import Rejection as RefusedInput
 from saldo.core.errors import SaldoError
+from saldo.identity.queries import CompanyRow, company_row
 from saldo.intake.models import Batch, DocumentPart, Rejection
 
 
@@ -33,6 +34,7 @@ class BatchRow:
     counts: dict[str, Any]
     message: str
     complete: bool
+    company: CompanyRow | None = None
 
 
 def _row(batch: Batch) -> BatchRow:
@@ -53,6 +55,7 @@ def _row(batch: Batch) -> BatchRow:
         counts=batch.counts,
         message=batch.message,
         complete=batch.complete,
+        company=company_row(batch.company) if batch.company else None,
     )
 
 
@@ -92,13 +95,13 @@ def rejection_counts(batch_id: int) -> dict[str, int]:
 
 def same_reading_done(document_id: int, mapping: str, company_id: int | None, kind: str) -> BatchRow | None:
     """An earlier batch that read the same bytes in the same way."""
-    found = Batch.objects.select_related("document", "company").filter(
+    found = Batch.objects.filter(
         document_id=document_id, mapping=mapping, kind=kind, status=Batch.Status.DONE
     )
     if company_id is not None:
         found = found.filter(company_id=company_id)
-    first = found.order_by("-id").first()
-    return _row(first) if first else None
+    last = found.order_by("-id").values_list("id", flat=True).first()
+    return None if last is None else batch(last)
 
 
 def last_complete_day(source_id: int, company_id: int | None, mapping_name: str) -> date | None:
