@@ -24,7 +24,6 @@ from saldo.ledger.operations import (
 )
 
 Progress = Callable[[int, int], None]
-COUNTER_COLUMNS = ("counter_mills", "counter_kind", "counter_date", "reason", "row", "details")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +91,14 @@ def _counters(
     reason: str,
     details: str | None = None,
 ) -> pl.DataFrame:
-    return (
-        items.with_columns(
-            mills.cast(pl.Int64).alias("counter_mills"),
-            (pl.lit(kind) if isinstance(kind, str) else kind).alias("counter_kind"),
-            day.alias("counter_date"),
-            pl.lit(reason).alias("reason"),
-            pl.lit(details, pl.String).alias("details"),
-        )
-        .filter(pl.col("counter_mills") > 0)
-        .select(*TARGET_COLUMNS, *COUNTER_COLUMNS)
+    return items.filter(mills > 0).select(
+        *TARGET_COLUMNS,
+        mills.cast(pl.Int64).alias("counter_mills"),
+        (pl.lit(kind) if isinstance(kind, str) else kind).alias("counter_kind"),
+        day.alias("counter_date"),
+        pl.lit(reason).alias("reason"),
+        "row",
+        pl.lit(details, pl.String).alias("details"),
     )
 
 

@@ -198,9 +198,10 @@ def _with_customers(accounts: pl.DataFrame) -> pl.DataFrame:
 
 def _note_spellings(named: pl.DataFrame) -> None:
     """Keep names that differ from the customer's: people search for what their ERP shows."""
-    other = named.filter(
-        (pl.col("customer_name") != "") & (pl.col("customer_name") != pl.col("name"))
-    ).unique(["customer_id", "customer_name"])
+    other = named.filter((pl.col("customer_name") != "") & (pl.col("customer_name") != pl.col("name")))
+    if other.is_empty():
+        return
+    other = other.unique(["customer_id", "customer_name"])
     CustomerName.objects.bulk_create(
         [
             CustomerName(customer_id=customer_id, name=name[:200], search_text=search_text(name)[:200])
