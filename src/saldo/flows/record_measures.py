@@ -32,10 +32,14 @@ def _boards(facts: Facts) -> dict[str, CurrencyKpis]:
 
 def kpi_boards(facts: Facts) -> dict[str, list[Kpi]]:
     """The indicators of the day by currency; a null value carries the reason why it cannot be known."""
+    return _with_invoice_to_cash(facts, _boards(facts))
+
+
+def _with_invoice_to_cash(facts: Facts, boards: dict[str, CurrencyKpis]) -> dict[str, list[Kpi]]:
     to_cash = invoice_to_cash(facts.history, facts.as_of - timedelta(days=SALES_DAYS - 1), facts.as_of)
     return {
         currency: [*board.indicators.values(), *([to_cash[currency]] if currency in to_cash else [])]
-        for currency, board in _boards(facts).items()
+        for currency, board in boards.items()
     }
 
 
@@ -47,9 +51,10 @@ def measure(facts: Facts) -> list[MeasureValue]:
         .agg(-pl.col("balance_mills").sum())
         .iter_rows()
     )
-    indicators = kpi_boards(facts)
+    boards = _boards(facts)
+    indicators = _with_invoice_to_cash(facts, boards)
     values: list[MeasureValue] = []
-    for currency, board in _boards(facts).items():
+    for currency, board in boards.items():
         amounts = {
             "open": board.open_mills,
             "credits": board.credits_mills,

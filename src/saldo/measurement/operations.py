@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import polars as pl
 
-from saldo.measurement.models import Measure
 from saldo.storage.frames import copy_in
 
 
@@ -25,17 +24,12 @@ class MeasureValue:
 
 def keep_measures(day_run_id: int, values: Iterable[MeasureValue]) -> int:
     rows = [
-        Measure(
-            day_run_id=day_run_id,
-            name=value.name,
-            currency=value.currency,
-            value=value.value,
-            reason=value.reason,
-            definition=value.definition[:40],
-        )
-        for value in values
+        (v.name, v.currency, None if v.value is None else str(v.value), v.reason, v.definition[:40])
+        for v in values
     ]
-    return len(Measure.objects.bulk_create(rows))
+    columns = ("name", "currency", "value", "reason", "definition")
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    return copy_in("measurement_measure", frame.with_columns(pl.lit(day_run_id).alias("day_run_id")))
 
 
 def keep_cash_forecast(day_run_id: int, weeks: pl.DataFrame) -> int:
