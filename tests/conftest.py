@@ -47,7 +47,19 @@ def django_db_setup(
     yield
     if not request.config.getoption("reuse_db"):
         with django_db_blocker.unblock():
+            _end_other_sessions()
             teardown_databases(made, verbosity=0)
+
+
+def _end_other_sessions() -> None:
+    """A thread or a program that a test started may not have left yet: its session would keep the database."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
 
 
 def _empty_tables() -> None:
