@@ -52,7 +52,7 @@ def django_db_setup(
 
 
 def _end_other_sessions() -> None:
-    """A thread or a program that a test started may not have left yet: its session would keep the database."""
+    """A thread or a program that a test started may not have left yet, and its session keeps the database."""
     from django.db import connection
 
     with connection.cursor() as cursor:
