@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from saldo.collection.models import Outcome
 from saldo.core.context import Context
-from saldo.core.money import to_mills
 from saldo.identity.models import DayRun
 from saldo.ledger.queries import open_items
 from saldo.simulation.demo.command import free_port
+from saldo.simulation.demo.past import Past
 from saldo.simulation.demo.setup import Demo, display, ensure_demo, shown
 from saldo.simulation.files.erp_book import ErpBook
 from saldo.simulation.world.world import World
@@ -39,15 +38,46 @@ def test_the_demo_tells_what_is_true_of_its_world(tmp_path: Path) -> None:
     refused = {entry.name.split("-")[0]: entry.rejections for entry in made.imports if entry.rejections}
     assert refused == {"storico": 4, "FBL5N_history": 4}
     # What Saldo says is open is what the ERPs say, to the cent. A spoilt row was settled: it is not missed.
-    t = World.make("small", SEED, LAST).tables()
-    truth = sum(ErpBook(t, company).open_total(LAST) for company in (0, 1))
     ctx = Context("system:demo", TODAY, lambda: datetime(2026, 7, 1, 9, tzinfo=UTC))
-    assert open_items(ctx)["balance_mills"].sum() == to_mills(Decimal(truth)) // 100
+    assert open_items(ctx)["balance_mills"].sum() == _truth_mills()
     # The last days were run, and what was said is there.
     assert DayRun.objects.filter(as_of__lt=TODAY).count() >= 4
     assert Outcome.objects.filter(state="done").exists()
     again = demo(tmp_path)
     assert again.imports == () and again.as_of == TODAY
+
+
+@pytest.mark.django_db
+def test_an_interrupted_demo_goes_on_and_tells_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the first run of a day: contacts were told, the logins were not made."""
+    ran: list[date] = []
+
+    def run(past: Past) -> None:
+        whole_run(past)
+        ran.append(past.day)
+        if len(ran) == 1:
+            raise KeyboardInterrupt
+
+    whole_run = Past.run
+    monkeypatch.setattr(Past, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        demo(tmp_path)
+    told = Outcome.objects.count()
+    assert told and DayRun.objects.exists()
+    made = demo(tmp_path)
+    assert made.imports and all(login.password for login in made.logins)
+    rows = list(Outcome.objects.values_list("account_id", "as_of", "state", "note"))
+    assert len(rows) == len(set(rows)) > told
+    ctx = Context("system:demo", TODAY, lambda: datetime(2026, 7, 1, 9, tzinfo=UTC))
+    assert open_items(ctx)["balance_mills"].sum() == _truth_mills()
+
+
+def _truth_mills() -> int:
+    """What the ERPs have open, credits taken off."""
+    t = World.make("small", SEED, LAST).tables()
+    return sum(ErpBook(t, company).open_total(LAST) for company in (0, 1)) * 10
 
 
 def test_a_taken_port_gives_way_to_the_next() -> None:

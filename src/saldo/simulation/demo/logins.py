@@ -29,6 +29,14 @@ class Login:
     password: str | None
 
 
+PASSWORDS = "logins.txt"
+
+
+def has_logins(folder: Path) -> bool:
+    """Whether a demo was made to its end in this folder: its logins are the last thing made."""
+    return (folder / PASSWORDS).exists()
+
+
 def ensure_logins(ctx: Context, folder: Path) -> tuple[Login, ...]:
     """The demo's users. Their passwords are random and kept, for this demo only, in a file of its owner.
 
@@ -37,7 +45,7 @@ def ensure_logins(ctx: Context, folder: Path) -> tuple[Login, ...]:
     from saldo.identity.operations import add_user
 
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "logins.txt"
+    path = folder / PASSWORDS
     known = _read_passwords(path)
     wanted = {login: known.get(login) or secrets.token_urlsafe(PASSWORD_BYTES) for login, _, _ in LOGINS}
     # Written first: a password that is in the database and nowhere else would lock people out of the demo.

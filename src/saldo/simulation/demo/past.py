@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
+from django.db.models import Max
 
+from saldo.collection.models import Outcome
 from saldo.collection.operations import record_outcome
 from saldo.collection.queries import DONE, NOTE
 from saldo.core.context import Context
 from saldo.flows.day import run_day
 from saldo.flows.import_documents import import_file
-from saldo.identity.queries import companies
+from saldo.identity.queries import companies, last_recorded_at
+from saldo.intake.models import Batch
 from saldo.parties.frames import account_names
 from saldo.simulation.demo.setup import Advance, Imported
 from saldo.simulation.files.erp_exports import mapping_texts
@@ -52,12 +56,18 @@ class Past:
 
     def __init__(self, ctx: Context, t: Tables, first: date) -> None:
         self._actor, self._language = ctx.actor, ctx.language
-        self._now = datetime.combine(first, MORNING, UTC)
         self._companies = {row.code: row.id for row in companies(ctx)}
+        # After an interruption it goes on later than what was recorded. Nothing is told or read twice, least
+        # of all a history, which would take back what newer files said.
+        recorded = [at for company in self._companies.values() if (at := last_recorded_at(company))]
+        self._now = max([datetime.combine(first, MORNING, UTC), *recorded])
+        read = Batch.objects.filter(status=Batch.Status.DONE).values_list("document__sha256", "company_id")
+        self._read = set(read)
+        told = Outcome.objects.filter(actor=ctx.actor).aggregate(last=Max("as_of"))["last"]
         self._mappings = dict(mapping_texts())
         self._t = t
         self._accounts: dict[int, int] = {}
-        self._told_until = first - timedelta(days=CONTACT_DAYS)
+        self._told_until = told or first - timedelta(days=CONTACT_DAYS)
         self.day = first
 
     def _clock(self) -> datetime:
@@ -74,9 +84,12 @@ class Past:
         self.day = day
         self._now = max(self._now, datetime.combine(day, EVENING, UTC))
 
-    def take_in(self, file: WorldFile, advance: Advance) -> Imported:
+    def take_in(self, file: WorldFile, advance: Advance) -> Imported | None:
+        """What became of the file; None where it was read before an interruption."""
         path = PurePosixPath(file.path)
         code = path.parts[1]
+        if (sha256(file.data).hexdigest(), self._companies[code]) in self._read:
+            return None
         kind = "invoices" if "sdi" in path.parts else "receivables"
         mapping = file.mapping and self._mappings.get(PurePosixPath(file.mapping).name, file.mapping)
         if path.name.startswith(("anagrafica", "customers")):
@@ -108,7 +121,7 @@ class Past:
                 later = come_back if come_back and come_back > day else None
                 ctx = self._context(day)
                 record_outcome(ctx, self._accounts[account], state, note, later)
-        self._told_until = until
+        self._told_until = max(self._told_until, until)
 
     def _said(self, until: date) -> Iterator[tuple[Any, ...]]:
         fresh = pl.col("day").is_between(self._told_until, until, closed="right")

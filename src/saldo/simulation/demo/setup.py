@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from saldo.core.calendar import previous_business_day
 from saldo.core.context import Context
-from saldo.simulation.demo.logins import Login, ensure_logins
+from saldo.simulation.demo.logins import Login, ensure_logins, has_logins
 from saldo.simulation.draws import Draws
 from saldo.simulation.files.customers_file import write_customers
 from saldo.simulation.files.einvoices import write_einvoices
@@ -97,7 +97,7 @@ def display(**options: Any) -> Progress:
 
 
 def ensure_demo(ctx: Context, home: Path, seed: int, size: str, step: Step) -> Demo:
-    """The demo's companies, made unless the first run of a day says that they were made before."""
+    """The demo's companies, made unless their runs and the logins say that they were made before."""
     from saldo.flows.day import run_day
     from saldo.identity.operations import ensure_company
     from saldo.identity.queries import latest_day_run
@@ -112,7 +112,8 @@ def ensure_demo(ctx: Context, home: Path, seed: int, size: str, step: Step) -> D
     last = previous_business_day(ctx.as_of - timedelta(days=1))
     runs = [latest_day_run(row.id) for row in rows.values()]
     imports: tuple[Imported, ...] = ()
-    if not all(runs):
+    # The logins come last: without them it was interrupted, and goes on where it can.
+    if not all(runs) or not has_logins(folder):
         imports = tuple(_live_through(ctx, folder / "world", seed, size, last, step))
     as_of = max([ctx.as_of, *(run.as_of for run in runs if run)])
     for code, row in rows.items():
@@ -139,7 +140,8 @@ def _live_through(ctx: Context, to: Path, seed: int, size: str, last: date, step
         past.go_on_to(day)
         advance = step(f"The files of {day.isoformat()}")
         for file in of_day:
-            yield past.take_in(file, advance)
+            if (imported := past.take_in(file, advance)) is not None:
+                yield imported
         if day >= last - timedelta(days=RUN_DAYS):
             past.run()
     step("What was said and answered")

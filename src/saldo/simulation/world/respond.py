@@ -130,7 +130,6 @@ class _Hearing:
         if message.reach >= contact.reach[message.channel]:
             return
         if self._annoyed():
-            self.state.complaints.append((self.day, self.customer))
             self._reply("angry")
             if message.kind < 0.5:
                 return

@@ -73,7 +73,6 @@ class State:
         self.credits: dict[int, list[Credit]] = {}
         self.counters: dict[tuple[str, int, int], int] = {}
         self.contacts: dict[int, list[int]] = {}
-        self.complaints: list[tuple[int, int]] = []
         self._know_customers(customer_frame, payer_banks, contacts)
         self._know_documents(accounts, invoices)
         self.remaining = intentions.cash.copy()

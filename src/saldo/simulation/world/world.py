@@ -152,10 +152,6 @@ class World:
             self._told_early.update(fresh["reply_id"].to_list())
         return fresh.sort("reply_date", "reply_id")
 
-    def complaints(self) -> list[tuple[date, int]]:
-        """(day, customer_id) of everybody who was annoyed."""
-        return [(days.day_of(day), customer) for day, customer in self._state.complaints]
-
     def tables(self) -> Tables:
         """Everything that is true up to today."""
         today, books = self.today, self._state.books
