@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "saldo.intake",
     "saldo.parties",
     "saldo.ledger",
+    "saldo.disputes",
+    "saldo.cash",
     "saldo.risk",
     "saldo.collection",
     "saldo.measurement",

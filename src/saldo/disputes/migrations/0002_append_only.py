@@ -1,0 +1,9 @@
+from django.db import migrations
+
+from saldo.storage.append_only import append_only
+
+
+class Migration(migrations.Migration):
+    dependencies = [("disputes", "0001_initial")]
+
+    operations = [append_only(f"disputes_{name}") for name in ("deduction", "deductionend")]
