@@ -383,11 +383,20 @@ class CashExportLine(models.Model):
 
 
 class CashAcknowledgement(models.Model):
-    """The ERP shows the cash of a posting too: told by its list, or tied to a payment line of its own."""
+    """The ERP shows the cash of a posting too, on one item (its list has less open) or on account (item_id
+    null: the cash is tied to a payment line of the ERP's own)."""
 
-    posting = models.OneToOneField(Posting, on_delete=models.PROTECT, related_name="acknowledgement")
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="acknowledgements")
+    item_id = models.BigIntegerField(null=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT)
     document = _document()
     reference = models.CharField(max_length=60, blank=True, default="")
     effective_date = models.DateField()
     recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["posting", "item_id"], name="cash_acknowledged_once", nulls_distinct=False
+            )
+        ]

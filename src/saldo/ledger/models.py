@@ -94,6 +94,28 @@ class Payment(models.Model):
         ]
 
 
+class PaymentSighting(models.Model):
+    """The same money as another source tells it: an ERP's own line for cash that a bank line had told."""
+
+    payment = models.ForeignKey(Payment, on_delete=models.DO_NOTHING, related_name="sightings")
+    account_id = models.BigIntegerField()
+    source_id = models.IntegerField()
+    number = models.CharField(max_length=60)
+    number_norm = models.CharField(max_length=60)
+    year = models.SmallIntegerField()
+    document = _document()
+    row = models.IntegerField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account_id", "number_norm", "year", "source_id"], name="payment_sighting_line_once"
+            ),
+            models.UniqueConstraint(fields=["payment", "source_id"], name="payment_sighting_once"),
+        ]
+
+
 class Item(models.Model):
     """A debit (positive: they owe us) or a credit (negative) on an account.
 
