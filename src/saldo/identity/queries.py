@@ -23,6 +23,8 @@ READS_ALL_ACCOUNTS = frozenset(
     }
 )
 MAY_IMPORT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.CASH_SPECIALIST})
+# Who may say what a bank line is; everyone who reads all accounts of a company may look.
+MAY_POST_CASH = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.CASH_SPECIALIST})
 
 
 @dataclass(frozen=True, slots=True)
