@@ -73,6 +73,8 @@ class ExportDiff:
     toward_zero: known lines with less open (item_id, counter_mills, settled_date, row ...).
     reopened: known lines with more open (item_id, reopen_mills, row ...).
     vanished: known open lines the complete export does not list (item_id, balance_mills ...).
+    awaited: known lines that the export has more open than we, because it does not show yet what we posted
+    from the bank (item_id, awaited_mills, row). shown: item ids whose posting from the bank it shows now.
     conflicts: rows that contradict the ledger and are not this source's to change (row, code, told, known).
     unchanged: number of rows that said nothing new.
     """
@@ -85,6 +87,8 @@ class ExportDiff:
     reopened: pl.DataFrame
     vanished: pl.DataFrame
     conflicts: pl.DataFrame
+    awaited: pl.DataFrame
+    shown: pl.Series
     unchanged: int
     asks: bool
 
@@ -95,8 +99,11 @@ def compare(incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> 
     incoming: the canonical receivables frame with KEY columns, currency and due_date resolved; one row per
     KEY. known: KNOWN_SCHEMA, one row per KEY, balances as of ``rules.as_at``; ``amount_mills`` includes
     adjustments, ``provisional_mills`` is what provisional closings and part payments took so far (>= 0),
-    ``settled_mills`` what exports told as paid: the owning source may take both back.
+    ``settled_mills`` what exports told as paid: the owning source may take both back. ``awaited_mills``
+    (optional): what we posted from the bank and this source has not shown yet; it may lack that.
     """
+    if "awaited_mills" not in known.columns:
+        known = known.with_columns(awaited_mills=pl.lit(0, pl.Int64))
     joined = incoming.join(
         known.select(*KEY, pl.exclude(*KEY).name.prefix("known_")), on=KEY, how="left", coalesce=True
     )
@@ -129,6 +136,10 @@ def compare(incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> 
         reopened=reopened,
         vanished=vanished,
         conflicts=conflicts,
+        awaited=settled.filter(pl.col("awaited_mills") > 0).select(
+            "row", "awaited_mills", pl.col("known_item_id").alias("item_id")
+        ),
+        shown=_shown(settled, incoming, known, rules),
         unchanged=told.height - changed,
         asks=_asks(vanished, known, rules),
     )
@@ -164,6 +175,7 @@ def _with_differences(told: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             counter_mills=pl.col("gap_mills").clip(lower_bound=0),
             reopen_mills=(-pl.col("gap_mills")).clip(lower_bound=0),
+            says_open=target.is_not_null(),
             # The true cause arrived: the payment takes the place of what stood provisionally.
             cause_mills=pl.when(pl.col("settled_date").is_not_null() & (pl.col("gap_mills") >= 0))
             .then(pl.col("known_provisional_mills"))
@@ -171,8 +183,9 @@ def _with_differences(told: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             counter_mills=pl.col("counter_mills") + pl.col("cause_mills"),
-            reopen_mills=pl.col("reopen_mills") + pl.col("cause_mills"),
+            awaited_mills=pl.min_horizontal("reopen_mills", "known_awaited_mills"),
         )
+        .with_columns(reopen_mills=pl.col("reopen_mills") - pl.col("awaited_mills") + pl.col("cause_mills"))
     )
 
 
@@ -212,6 +225,23 @@ def _vanished(incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -
     if not rules.complete or rules.stale:
         return known.clear()
     return _in_scope(known, rules).join(incoming.select(KEY), on=KEY, how="anti")
+
+
+def _shown(told: pl.DataFrame, incoming: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> pl.Series:
+    """Lines of which the export has no more open than we: it shows what we posted from the bank."""
+    listed = told.filter(
+        (pl.col("known_awaited_mills") > 0) & pl.col("says_open") & (pl.col("awaited_mills") == 0)
+    )["known_item_id"]
+    if not rules.complete or rules.stale:
+        return listed.alias("item_id")
+    waiting = known.filter(
+        (pl.col("awaited_mills") > 0)
+        & (pl.col("owned") | pl.col("sighted"))
+        & pl.col("kind").is_in(list(rules.kinds))
+    )
+    return pl.concat([listed, waiting.join(incoming.select(KEY), on=KEY, how="anti")["item_id"]]).alias(
+        "item_id"
+    )
 
 
 def _asks(vanished: pl.DataFrame, known: pl.DataFrame, rules: ExportRules) -> bool:

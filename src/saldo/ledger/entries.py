@@ -30,8 +30,7 @@ from saldo.core.terms import due_dates, parse_terms
 from saldo.identity.operations import record_event, stamped
 from saldo.intake.operations import ensure_source
 from saldo.ledger.models import Allocation, Invoice, Item, ItemTerms, Payment
-from saldo.ledger.operations import reopen
-from saldo.ledger.queries import provisional_allocations
+from saldo.ledger.operations import give_way
 from saldo.parties.models import CustomerAccount
 from saldo.storage.locks import retried
 
@@ -428,18 +427,12 @@ def _give_way(ctx: Context, shares: Sequence[Share], day: date) -> None:
     """Take back what stands provisionally against the shares' items and this payment explains."""
     if not shares:
         return
-    standing = provisional_allocations(ctx, [share.item_id for share in shares])
-    later = (
-        standing.filter(pl.col("effective_date") >= day).group_by("item_id").agg(pl.col("amount_mills").sum())
-    )
-    explained = dict(later.iter_rows())
-    rows = [
-        (share.item_id, min(to_mills(share.amount), explained[share.item_id]), 0)
-        for share in shares
-        if share.item_id in explained
-    ]
-    schema = {"item_id": pl.Int64, "reopen_mills": pl.Int64, "row": pl.Int64}
-    reopen(ctx, pl.DataFrame(rows, schema=schema, orient="row"), None, "the payment is known now")
+    wanted: dict[int, int] = {}
+    for share in shares:
+        wanted[share.item_id] = wanted.get(share.item_id, 0) + to_mills(share.amount)
+    rows = [(item_id, mills, day) for item_id, mills in wanted.items()]
+    schema = {"item_id": pl.Int64, "take_mills": pl.Int64, "booking_date": pl.Date}
+    give_way(ctx, pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 def _tell(

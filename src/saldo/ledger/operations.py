@@ -7,11 +7,13 @@ other are written at once. Nothing is ever updated.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import polars as pl
 from django.db import connection
 
 from saldo.core.context import Context
+from saldo.ledger.provisional import LEAD_DAYS, explainable, may_explain
 from saldo.ledger.queries import enlargements, line_parts, provisional_allocations
 from saldo.storage.frames import copy_in, reserve_ids
 
@@ -249,6 +251,48 @@ def reopen(
             pl.lit(document_id, pl.Int64).alias("document_id"),
         )
     )
+    return _take_back(ctx, taken, reason)
+
+
+def give_way(ctx: Context, wanted: pl.DataFrame, reason: str = "the payment is known now") -> int:
+    """Take back what exports told about items, up to take_mills of each, for a bank line that explains it.
+
+    wanted: item_id (once), take_mills, booking_date of the line. Only what the line can be the cause of gives
+    way (``provisional.may_explain``), the nearest day first. Each reversal is a correction of the day it
+    corrects.
+    """
+    assert ctx.recorded_at is not None
+    if wanted.is_empty():
+        return 0
+    first = wanted["booking_date"].min()
+    assert isinstance(first, date)
+    since = first - timedelta(days=LEAD_DAYS)
+    distance = (pl.col("effective_date") - pl.col("booking_date")).dt.total_days()
+    standing = (
+        explainable(ctx, since, item_ids=wanted["item_id"].to_list())
+        .join(wanted.select("item_id", "take_mills", "booking_date"), on="item_id")
+        .filter(may_explain(pl.col("booking_date")))
+        .sort("item_id", distance.abs(), "counter_item_id")
+    )
+    before = pl.col("amount_mills").cum_sum().over("item_id") - pl.col("amount_mills")
+    taken = standing.with_columns(
+        pl.min_horizontal("amount_mills", pl.col("take_mills") - before).alias("take_mills"),
+        pl.lit(True).alias("is_debit"),
+        pl.lit(0, pl.Int64).alias("row"),
+        pl.lit(str(ctx.recorded_at)).alias("recorded_at"),
+        pl.lit(None, pl.Int64).alias("document_id"),
+    ).filter(pl.col("take_mills") > 0)
+    return _take_back(ctx, taken, reason)
+
+
+def _take_back(ctx: Context, taken: pl.DataFrame, reason: str) -> int:
+    """Reverse allocations in part or wholly, and use up the counter items that stood for the cause.
+
+    taken: allocation_id, item_id, counter_item_id, is_debit, take_mills, effective_date, row, company_id,
+    account_id, invoice_id, currency, document_id, recorded_at.
+    """
+    if taken.is_empty():
+        return 0
     _allocate(
         taken.select(
             "company_id",
@@ -280,7 +324,7 @@ def reopen(
             "row",
             pl.lit(None, pl.String).alias("details"),
         ),
-        document_id,
+        taken["document_id"][0],
     )
 
 
