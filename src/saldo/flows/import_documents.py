@@ -21,7 +21,7 @@ from saldo.analytics.export_diff import ExportDiff, ExportRules, compare
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
 from saldo.core.money import decimal_text
-from saldo.flows import reading
+from saldo.flows import erp_cash, reading
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
 from saldo.flows.reading import Told
 from saldo.formats.detect import TABULAR_KINDS, detect_kind
@@ -207,7 +207,14 @@ def _into_ledger(
         day = replace(day, recorded_at=ctx.clock())
         told = _with_accounts(day, told)
         told = reading.with_keys(told)
+        listed = told.frame["row"].n_unique()
+        told = replace(
+            told,
+            frame=erp_cash.without_tied(day, told.frame, company_ids, source_id, batch.document_id),
+        )
+        tied = listed - told.frame["row"].n_unique()
         known = known_lines(day, company_ids, source_id, _few_accounts(told))
+        known = erp_cash.with_awaited(day, known, company_ids)
         rules = ExportRules(
             as_at=batch.as_at_date,
             complete=told.complete and not told.rejections,
@@ -222,8 +229,11 @@ def _into_ledger(
         post_changes(day, diff, posting)
         closes = not diff.asks or accept_closures
         closed = post_closures(day, diff.vanished, posting) if closes else 0
+        erp_cash.acknowledge_shown(day, diff, company_ids, source_id, batch.document_id)
     refused = [*told.rejections, *_conflict_rejections(diff)]
-    return _finish(day, batch, told, diff, refused, rows, closed, asks=not closes, company_ids=company_ids)
+    return _finish(
+        day, batch, told, diff, refused, rows, closed, asks=not closes, company_ids=company_ids, tied=tied
+    )
 
 
 def _few_accounts(told: Told) -> list[int] | None:
@@ -299,8 +309,10 @@ def _finish(
     closed: int,
     asks: bool,
     company_ids: Sequence[int],
+    tied: int,
 ) -> ImportResult:
     done, unchanged = _counted(told, diff)
+    unchanged += tied
     counts = {
         "done": done,
         "unchanged": unchanged,
@@ -313,6 +325,9 @@ def _finish(
         "reduced": diff.toward_zero.height,
         "reopened": diff.reopened.height,
         "vanished": diff.vanished.height,
+        "awaited": diff.awaited.height,
+        "shown": diff.shown.len(),
+        "tied": tied,
         "notices": len(told.notices),
     }
     status, message = "done", ""
