@@ -19,6 +19,7 @@ from saldo.formats.camt import read_camt
 from saldo.formats.correspondence import attached, attached_pdf, attached_table, is_receipt, read_mail
 from saldo.formats.fatturapa import FORMAT, read_fatturapa
 from saldo.formats.mt940 import read_mt940
+from saldo.formats.ofx import read_ofx
 from saldo.formats.p7m import is_p7m, open_p7m
 from saldo.formats.pec import read_pec_data
 from saldo.formats.records import Notice, ReadResult, Refusal, merged, named, refused
@@ -51,11 +52,14 @@ _XML_KINDS = {
     "CrossIndustryDocument": "cii",
     "postacert": "pec-data",
     "xbrl": "xbrl",
+    "OFX": "ofx",
 }
 # The head of a CBI flow: its type, sender and receiver, day. The blank before it is gone by then.
 _CBI_HEAD = re.compile(r"(RH|EC|IB)[0-9A-Za-z ]{10}[0-9]{6}")
 # The messages camt.052, .053, .054 by their name space or their element, in whatever envelope.
 _CAMT = re.compile(r"[:.]camt\.05[234]\b|<(?:[\w.-]+:)?BkToCstmr(?:AcctRpt|Stmt|DbtCdtNtfctn)\b")
+# The header of OFX 1; a file without it begins with its first tag, like XML.
+_OFX_HEADER = re.compile(r"OFXHEADER\s*:|<OFX>", re.IGNORECASE)
 _MT940_FIELD = re.compile(r"^:(20|21|25P?|28C?|13D|34F|6[02][FM]?|61(?=:\d{6})|64|86|90[CD]):", re.MULTILINE)
 # What tells JSON of ratings from other JSON.
 _RATING_KEY = re.compile(
@@ -89,7 +93,7 @@ def detect_kind(data: bytes, name: str = "") -> str:
     """The kind of ``data`` by its content; ``name`` decides only between kinds that look alike.
 
     One of: empty, fatturapa, fatturapa-p7m, p7m, sdi-message, pec-data, ubl, cii, camt, xml, zip, xlsx, xls,
-    ods, csv, eml, pdf, image, mt940, remt, edifact,
+    ods, csv, eml, pdf, image, mt940, ofx, remt, edifact,
     cbi-rh, cbi-riba, xbrl, ratings-json, unknown.
     """
     if not data.strip(b"\x00\r\n\t "):
@@ -155,6 +159,8 @@ def read_contained(document: Contained) -> ReadResult:
         return read_camt(document.data)
     if kind == "mt940":
         return read_mt940(document.data)
+    if kind == "ofx":
+        return read_ofx(document.data)
     if kind == cbi_rh.FORMAT:
         return cbi_rh.read_cbi_rh(document.data)
     if kind == cbi_riba.FORMAT:
@@ -339,6 +345,8 @@ def _text_kind(data: bytes, name: str) -> str:
     text = _head_text(data)
     if text is None:
         return "unknown"
+    if _OFX_HEADER.match(text):
+        return "ofx"
     if text.startswith("<"):
         return _xml_kind(text, name)
     if text[:1] in ("[", "{") and _RATING_KEY.search(text):
