@@ -54,11 +54,8 @@ def test_every_record_has_its_layout() -> None:
     assert at(debtor, 11, 70) == "Caffe Pero & Figli S.n.c. di Esempio Inventato Commercio all"
     assert at(debtor, 71, 86).rstrip() == "07771010159"
     assert at(place, 41, 45) == "20100" and at(place, 46, 70) == f"{'Milano':23}MI"
-    assert (
-        at(debt, 11, 90).rstrip() == "FATT. 12/26 DEL 28/02/2026 RATA 1"
-       
+    assert at(debt, 11, 90).rstrip() == "FATT. 12/26 DEL 28/02/2026 RATA 1"
     assert at(debt, 101, 116).rstrip() == "07771000150"
-    )
     assert at(number, 11, 20) == "0000000017"
     tail = records[-1]
     assert at(tail, 4, 39) == at(head, 4, 39) and at(tail, 46, 52) == "0000002"

@@ -18,8 +18,8 @@ from itertools import groupby
 from typing import Any
 
 from lxml import etree
-from sepaxml import SepaDD  # type: ignore[import-untyped]
-from sepaxml.validation import ValidationError, try_valid_xml  # type: ignore[import-untyped]
+from sepaxml import SepaDD
+from sepaxml.validation import ValidationError, try_valid_xml
 from stdnum import bic, iban
 from stdnum.eu import at_02
 
