@@ -105,6 +105,8 @@ class Reader:
         named = self._named(seen, items, lines)
         if named.foreign:
             items = [*items, *(line for line in named.foreign if line not in items)]
+        if named.tokens and not named.unknown and self.is_paid_again(seen):
+            return Reading({}, "paid again")
         found = _read_named(seen, named, items) if named.tokens else _by_amount(seen, items)
         return _without_charges(seen, found)
 
