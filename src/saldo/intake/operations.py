@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,8 @@ from django.db import connection, transaction
 
 from saldo.core.context import Context
 from saldo.core.errors import Rejection as RefusedInput
+from saldo.core.errors import SaldoError
+from saldo.identity.operations import record_event
 from saldo.intake.models import Batch, Document, DocumentPart, Source
 from saldo.storage.frames import copy_in
 
@@ -73,6 +75,19 @@ def ensure_source(name: str, kind: str, posts_cash: str) -> int:
         name=name[:60], defaults={"kind": kind, "posts_cash": posts_cash}
     )
     return source.id
+
+
+@transaction.atomic
+def choose_who_posts_cash(ctx: Context, name: str, posts_cash: str) -> None:
+    """Say who books the cash of a source, "erp" or "saldo". Raises SaldoError("source_unknown")."""
+    changed = Source.objects.filter(name=name).first()
+    if changed is None or posts_cash not in Source.PostsCash.values:
+        known = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
+        raise SaldoError("source_unknown", name=name, known=known or "-")
+    changed.posts_cash = posts_cash
+    changed.save(update_fields=["posts_cash"])
+    stamp = replace(ctx, recorded_at=ctx.recorded_at or ctx.clock(), company_id=None)
+    record_event(stamp, "source.posts_cash", "source", changed.id, {"posts_cash": posts_cash})
 
 
 def start_batch(batch_id: int, source_id: int, complete: bool) -> None:

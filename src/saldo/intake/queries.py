@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
 from saldo.core.context import Context
 from saldo.core.errors import Rejection as RefusedInput
 from saldo.core.errors import SaldoError
 from saldo.identity.queries import CompanyRow, company_row
-from saldo.intake.models import Batch, DocumentPart, Rejection
+from saldo.intake.models import Batch, DocumentPart, Rejection, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,28 @@ def _row(batch: Batch) -> BatchRow:
         complete=batch.complete,
         company=company_row(batch.company) if batch.company else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source; posts_cash: who books cash, "erp" or "saldo"."""
+
+    id: int
+    name: str
+    kind: str
+    posts_cash: str
+
+
+def erp_sources(company_id: int | None) -> list[SourceRow]:
+    """The sources that sent lists of receivables of the company (or of any), the newest list first."""
+    lists = Batch.objects.filter(kind="receivables", source__isnull=False)
+    if company_id is not None:
+        # A file of several companies is nobody's in particular.
+        lists = lists.filter(Q(company_id=company_id) | Q(company_id=None))
+    newest = lists.values("source_id").annotate(last=Max("id")).order_by("-last")
+    found = Source.objects.in_bulk([row["source_id"] for row in newest])
+    ordered = [found[row["source_id"]] for row in newest]
+    return [SourceRow(each.id, each.name, each.kind, each.posts_cash) for each in ordered]
 
 
 def batch(batch_id: int) -> BatchRow:

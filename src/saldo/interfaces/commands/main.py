@@ -18,6 +18,7 @@ OWN = {
     "worklist": "figures:worklist",
     "aging": "figures:aging",
     "kpi": "figures:kpi",
+    "erp": "erp:erp",
     "serve": "serve:serve",
     "worker": "serve:worker",
     "migrate": "administration:migrate",
