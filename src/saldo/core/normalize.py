@@ -35,6 +35,8 @@ _SALUTATIONS = ("spett le ditta", "spettle ditta", "spett ditta", "spett le",
 
 def folded(text: str) -> str:
     """``text`` case-folded and without accents; its punctuation and spaces are left as they are."""
+    if text.isascii():
+        return text.lower()
     for _ in range(2):  # folding can make decomposable letters, and the reverse: twice is a fixed point
         text = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in text if unicodedata.category(c) != "Mn")
