@@ -8,67 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from saldo.core.money import CURRENCY_EXPONENTS, from_mills
+from saldo.core import cash_reasons
+from saldo.core.words import count_text, date_text, money_text, number_text, percent_text
 
 Params = Mapping[str, Any]
 Wording = Callable[[Params], str]
-
-_NUMBERS = {
-    "it": ("nessuna", "una", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove", "dieci"),
-    "en": ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-}
-_MONTHS_IT = (
-    "gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno",
-    "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre",
-)  # fmt: skip
-_MONTHS_EN = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
-
-
-def number_text(value: Decimal | int, language: str, decimals: int = 0) -> str:
-    """A number in the language's format: 1.234,5 in Italian, 1,234.5 in English."""
-    rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
-    text = f"{rounded:,.{decimals}f}"
-    return text.translate(str.maketrans(",.", ".,")) if language == "it" else text
-
-
-def money_text(mills: int, currency: str, language: str, decimals: int | None = None) -> str:
-    """An amount with its currency: 1.234,50 € in Italian, €1,234.50 in English."""
-    places = CURRENCY_EXPONENTS.get(currency, 2) if decimals is None else decimals
-    number = number_text(from_mills(mills), language, places)
-    symbol = _SYMBOLS.get(currency)
-    if language == "it":
-        return f"{number}\N{NO-BREAK SPACE}{symbol or currency}"
-    return f"{symbol}{number}" if symbol else f"{currency}\N{NO-BREAK SPACE}{number}"
-
-
-def percent_text(share: float, language: str) -> str:
-    """A share as a whole percentage; never a flat 0% or 100% for what is only nearly so."""
-    percent = round(100 * share)
-    if percent == 0 and share > 0:
-        return "meno dell'1%" if language == "it" else "less than 1%"
-    if percent == 100 and share < 1:
-        return "più del 99%" if language == "it" else "more than 99%"
-    return f"{percent}%"
-
-
-def date_text(day: str, language: str) -> str:
-    """An ISO date in words: 9 marzo 2026, 9 March 2026."""
-    value = date.fromisoformat(day)
-    months = _MONTHS_IT if language == "it" else _MONTHS_EN
-    return f"{value.day} {months[value.month - 1]} {value.year}"
-
-
-def _count(value: int, language: str) -> str:
-    words = _NUMBERS[language]
-    return words[value] if 0 <= value < len(words) else number_text(value, language)
 
 
 def _days_it(days: int) -> str:
@@ -80,11 +26,11 @@ def _days_en(days: int) -> str:
 
 
 def _invoices_it(count: int) -> str:
-    return f"{_count(count, 'it')} {'fattura' if count == 1 else 'fatture'}"
+    return f"{count_text(count, 'it')} {'fattura' if count == 1 else 'fatture'}"
 
 
 def _invoices_en(count: int) -> str:
-    return f"{_count(count, 'en')} {'invoice' if count == 1 else 'invoices'}"
+    return f"{count_text(count, 'en')} {'invoice' if count == 1 else 'invoices'}"
 
 
 def _habit_it(p: Params) -> str:
@@ -237,7 +183,10 @@ _EN: dict[str, Wording] = {
     "contact_would_remove": lambda p: "a contact logged today takes it off this block",
 }
 
-WORDINGS: dict[str, dict[str, Wording]] = {"it": _IT, "en": _EN}
+WORDINGS: dict[str, dict[str, Wording]] = {
+    "it": {**_IT, **cash_reasons.IT},
+    "en": {**_EN, **cash_reasons.EN},
+}
 
 
 def render(code: str, params: Params | str, language: str = "it") -> str:
