@@ -22,7 +22,6 @@ from saldo.storage.frames import copy_in, copy_out
 
 # What the ERP has not shown within a year it will not show: from then on its lists are taken at their word.
 AWAITED_DAYS = 365
-_WRITTEN_OFF = ("charges", "rounding", "discount")
 
 # Postings that stand, with what each gave to items (credits taken off count too), by the line of the ERP.
 _STANDING = """
@@ -38,7 +37,7 @@ WITH standing AS (
     SELECT s.id AS posting_id, s.effective_date, (e ->> 'item')::bigint AS item_id,
            abs((e ->> 'mills')::bigint) AS mills
       FROM standing s, jsonb_array_elements(s.shares || s.differences) e
-     WHERE e ->> 'kind' IS NULL OR e ->> 'kind' = ANY(%(written_off)s)
+     WHERE e ->> 'kind' IS NULL OR e ->> 'credit_item' IS NOT NULL
 ), waiting AS (
     SELECT g.*, CASE WHEN i.kind = 'adjustment' THEN coalesce(
                (SELECT min(b.id) FROM ledger_item b
@@ -57,7 +56,6 @@ def _params(ctx: Context, company_id: int) -> dict[str, object]:
         **clocks(ctx),
         "company": company_id,
         "since": ctx.as_of - timedelta(days=AWAITED_DAYS),
-        "written_off": list(_WRITTEN_OFF),
     }
 
 

@@ -25,7 +25,9 @@ from saldo.formats.prima_nota import (
     DISCOUNT,
     INCASSO,
     ROUNDING,
+    SPLIT_VAT,
     STORNO,
+    WITHHOLDING,
     Entry,
     EntryRow,
 )
@@ -34,7 +36,10 @@ from saldo.identity.operations import record_event, stamped
 _ITEM_FACTS = (
     "customer_code", "customer", "document_kind", "number", "document_date", "installment_no", "due_date",
 )  # fmt: skip
-_COST_ACCOUNTS = {"charges": CHARGES, "rounding": ROUNDING, "discount": DISCOUNT}
+_COST_ACCOUNTS = {
+    "charges": CHARGES, "rounding": ROUNDING, "discount": DISCOUNT, "discount_late": DISCOUNT,
+    "withholding": WITHHOLDING, "split_vat": SPLIT_VAT,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ def _entry(posting: Posting, undone: Posting | None, facts: dict[int, dict[str, 
     text = f"{line.payer_name} {line.text}".strip()[:120]
     written: dict[tuple[str, int], int] = defaultdict(int)
     for difference in what.differences:
-        if difference["kind"] in _COST_ACCOUNTS:
+        if "credit_item" in difference:
             written[difference["kind"], difference["item"]] += difference["mills"]
     payer = (
         {"customer_code": what.account.code, "customer": what.account.customer.name} if what.account else {}

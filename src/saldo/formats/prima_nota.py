@@ -25,6 +25,7 @@ COLUMNS = (
 INCASSO, STORNO = "INC", "STO"
 # Accounts of a row (column conto): the bank's IBAN, the customer's, or one of these.
 CUSTOMER, CHARGES, ROUNDING, DISCOUNT = "CLIENTI", "SPESE BANCARIE", "ABBUONI PASSIVI", "SCONTI CASSA"
+WITHHOLDING, SPLIT_VAT = "RITENUTE SUBITE", "IVA SPLIT PAYMENT"
 
 
 @dataclass(frozen=True, slots=True)

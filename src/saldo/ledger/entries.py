@@ -230,14 +230,19 @@ def allocate(
     reason: str = "allocated by hand",
     effective_date: date | None = None,
 ) -> list[int]:
-    """Set parts of a credit that exists against debit items; returns the allocations' ids."""
+    """Set parts of a credit that exists against debit items; returns the allocations' ids.
+
+    A payment takes the place of what exports told about the items and it explains (as in record_payment).
+    """
     credit = _item(credit_item_id)
     day = effective_date or ctx.as_of
-    return _entry(
-        ctx,
-        _accounts_of(credit.account_id, shares),
-        lambda ctx: _allocate_shares(ctx, credit, shares, reason, day),
-    )
+
+    def work(ctx: Context) -> list[int]:
+        if credit.kind == "payment":
+            _give_way(ctx, shares, credit.effective_date)
+        return _allocate_shares(ctx, credit, shares, reason, day)
+
+    return _entry(ctx, _accounts_of(credit.account_id, shares), work)
 
 
 def reverse_allocation(
