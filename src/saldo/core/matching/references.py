@@ -62,8 +62,9 @@ class Mention:
 
     text: as written, upper case, unaccented. start, end: its span in the text (NFC). keys: strongest first.
     strength: the most that it can be worth; a hit may be worth less. series: letters before the number that
-    are no word for "invoice" (lower case). digits: the number without its year and series, only digits.
-    year: written with it, or in its date. document_date: the date that follows it ("DEL 03/04/2026").
+    are no word for "invoice" (lower case). digits: the number without its year and series, only digits;
+    last_digits: its last run of them. year: written with it, or in its date. document_date: the date that
+    follows it ("DEL 03/04/2026").
     is_led: a word for a document stands before it or its list. is_credit: that word says credit note.
     how: "" as it stands, "joined" over a blank, "repaired" (letters read as digits), "range" (between two
     numbers that are written). looks_like: "" or what else it may be: "date", "amount", "vat", "year",
@@ -77,6 +78,7 @@ class Mention:
     strength: Strength
     series: str = ""
     digits: str = ""
+    last_digits: str = ""
     year: int | None = None
     document_date: date | None = None
     is_led: bool = False
@@ -247,7 +249,7 @@ def _mention(piece: Piece) -> Mention | None:
     keys["t" + (last[-_TAIL_DIGITS:].lstrip("0") or "0")] = None
     return Mention(
         piece.text, piece.start, piece.end, tuple(keys), _strength(piece, body, series, year), series,
-        "".join(g for g in body if g.isdigit()), year if year is not None else piece.year,
+        "".join(g for g in body if g.isdigit()), last, year if year is not None else piece.year,
         piece.document_date, piece.is_led, piece.is_credit, piece.how, piece.looks_like,
     )  # fmt: skip
 
