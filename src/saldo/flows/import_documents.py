@@ -21,7 +21,8 @@ from saldo.analytics.export_diff import ExportDiff, ExportRules, compare
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
 from saldo.core.money import decimal_text
-from saldo.flows import erp_cash, reading
+from saldo.flows import erp_cash, import_bank, reading
+from saldo.flows.import_result import ImportResult
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
 from saldo.flows.reading import Told
 from saldo.formats.detect import TABULAR_KINDS, detect_kind
@@ -49,21 +50,6 @@ LEDGER_TABLES = (
     "ledger_invoice", "ledger_payment", "ledger_item", "ledger_itemterms", "ledger_allocation",
     "ledger_item_open_projection", "ledger_invoicesighting", "parties_customeraccount", "parties_customer",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """What an import did: rows that wrote something, rows that said nothing new, lines closed, refusals."""
-
-    done: int
-    unchanged: int
-    closed: int
-    rejections: list[Rejection]
-    status: str
-    batch_id: int | None = None
-    message: str = ""
-    counts: dict[str, Any] = field(default_factory=dict)
-    notices: list[Rejection] = field(default_factory=list)
 
 
 class _DryRun(Exception):
@@ -123,7 +109,7 @@ def import_file(
     progress: Progress | None = None,
 ) -> ImportResult:
     """Receive and process one file. A dry run does everything and takes it back."""
-    chosen = _kind_of(kind, mapping)
+    chosen = _kind_of(kind, mapping, name, data)
 
     def run() -> ImportResult:
         batch_id = receive(ctx, name, data, chosen, mapping, "", company_code, as_at)
@@ -138,11 +124,12 @@ def import_file(
         return replace(end.result, batch_id=None)
 
 
-def _kind_of(kind: str, mapping: str | None) -> str:
+def _kind_of(kind: str, mapping: str | None, name: str, data: bytes) -> str:
+    """The kind asked for, else the profile's, else what the content says."""
     profile = reading.mapping_of(mapping)
     if kind != "auto":
         return kind
-    return profile.kind if profile else "invoices"
+    return profile.kind if profile else import_bank.kind_by_content(data, name) or "invoices"
 
 
 def process(
@@ -151,7 +138,8 @@ def process(
     """Read a batch into the ledger. What is refused is kept beside the document; an error ends the batch."""
     batch = batches.batch(batch_id)
     earlier = batches.same_reading_done(batch.document_id, batch.mapping, batch.company_id, batch.kind)
-    if earlier is not None and not accept_closures:
+    # What a bank file adds depends on the accounts known by then: it is read again, and adds nothing twice.
+    if earlier is not None and not accept_closures and batch.kind not in import_bank.KINDS:
         return _already_done(ctx, batch_id, earlier)
     try:
         return _PROCESSES[batch.kind](ctx, batch, accept_closures, progress or _no_progress)
@@ -405,6 +393,8 @@ _PROCESSES: dict[str, _Process] = {
     "receivables": _import_receivables,
     "invoices": _import_receivables,
     "customers": _import_customers,
+    "bank": import_bank.import_bank,
+    "remittances": import_bank.import_bank,
 }
 
 

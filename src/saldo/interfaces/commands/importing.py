@@ -26,7 +26,7 @@ from saldo.interfaces.commands.app import (
 )
 from saldo.interfaces.commands.reading import file_bytes, show_rejections
 
-KINDS = ("auto", "receivables", "invoices", "customers")
+KINDS = ("auto", "receivables", "invoices", "customers", "bank", "remittances")
 
 
 @click.command("import")

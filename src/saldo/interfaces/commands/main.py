@@ -11,6 +11,7 @@ from saldo import __version__
 
 # Loaded when used: `saldo read --help` must not wait for the whole application.
 OWN = {
+    "bank": "banking:bank",
     "read": "reading:read",
     "mapping": "reading:mapping",
     "import": "importing:import_command",
