@@ -25,8 +25,8 @@ from saldo.flows.posting import Progress
 from saldo.formats.bank_records import BankStatement, CollectionFlow
 from saldo.formats.correspondence import is_advice, read_as_remittance
 from saldo.formats.detect import TABULAR_KINDS, contents_of, detect_kind, read_file
-from saldo.formats.records import ReadResult, merged
-from saldo.formats.tabular import Mapping, open_records, to_records
+from saldo.formats.records import ReadResult
+from saldo.formats.tabular import Mapping, read_records
 from saldo.identity.queries import companies
 from saldo.intake import operations as intake
 from saldo.intake import queries as batches
@@ -71,12 +71,7 @@ def read_bank(data: bytes, name: str, profile: Mapping | None) -> ReadResult:
         return read_as_remittance(data, name, kind)
     if profile is None:
         raise SaldoError("mapping_needed", file=name)
-    raw = open_records(data, name, profile)
-    records, rejections = to_records(raw, profile)
-    statements = tuple(one for one in records if isinstance(one, BankStatement))
-    rest = tuple(one for one in records if not isinstance(one, BankStatement))
-    table = ReadResult(kind, statements=statements, records=rest)
-    return merged(kind, [table, ReadResult(kind, rejections=(*raw.rejections, *rejections))])
+    return read_records(data, name, profile, kind)
 
 
 @dataclass(slots=True)
