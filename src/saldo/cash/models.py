@@ -331,12 +331,45 @@ class CollectionOrder(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["batch", "receipt"], name="collection_order_once")]
-        indexes = [models.Index(fields=["receipt"], name="collection_order_receipt")]
+        indexes = [
+            models.Index(fields=["receipt"], name="collection_order_receipt"),
+            models.Index(fields=["item_id"], name="collection_order_item"),
+        ]
+
+
+class CollectionTie(models.Model):
+    """The installment that an order collects, where the order's own file did not tell."""
+
+    order = models.OneToOneField(CollectionOrder, on_delete=models.PROTECT, related_name="tie")
+    item_id = models.BigIntegerField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class Domicile(models.Model):
+    """Where a customer's receipts are payable (banca d'appoggio): the newest counts."""
+
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT)
+    abi = models.CharField(max_length=5)
+    cab = models.CharField(max_length=5)
+    bank_name = models.CharField(max_length=80, blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class CollectionPolicy(models.Model):
+    """A company's rules for receipts and direct debits, from its instant on: the newest counts."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    data = models.JSONField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
 
 
 class CollectionResult(models.Model):
-    """What became of an order: provisional (due, counted as paid, may still come back), paid, unpaid,
-    refunded, withdrawn or unknown (a cause that the table does not know, for a person to look at)."""
+    """What became of an order: credited (the bank put its money on our account, maybe before it is due),
+    provisional (due, counted as paid, may still come back), paid, unpaid, refunded, withdrawn or unknown (a
+    cause that the table does not know, for a person to look at)."""
 
     order = models.ForeignKey(CollectionOrder, on_delete=models.PROTECT, related_name="results")
     outcome = models.CharField(max_length=12)
