@@ -184,7 +184,7 @@ class _Named:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    """(letters before it, number) of every number in a text that is no date; codes of the payer among them."""
+    """(letters before it, number) of every number in a text that is no date; a payer's own codes too."""
     found = []
     for match in _TOKEN.finditer(_DATE.sub(" ", text.upper())):
         letters = match[1] or ""

@@ -198,6 +198,19 @@ def daily(t: Tables | ErpBook, company_id: int, day: date) -> WorldFile | None:
     )
 
 
+def listed(book: ErpBook, lines: pl.DataFrame, day: date) -> WorldFile:
+    """Some lines (columns as ``ErpBook.at`` gives them) as the company's ERP writes them on ``day``, to be read
+    with the profile of its history: what is not in them is not closed."""
+    layout, code = _layout(book), book.company["code"]
+    suffix = "csv" if layout is ITALIAN else "txt"
+    return WorldFile(
+        path=f"files/{code}/erp/documents-{day:%Y%m%d}.{suffix}",
+        data=_encoded(_rows(book, lines, layout), layout),
+        day=day,
+        mapping=f"{MAPPING_FOLDER}/{code.lower()}-history.toml",
+    )
+
+
 def mapping_texts() -> Iterator[tuple[str, str]]:
     """(file name, TOML text) of the profiles that the exports are read with, to be written beside them."""
     folder = files("saldo.simulation.files").joinpath("mappings")

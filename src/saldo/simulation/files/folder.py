@@ -110,7 +110,7 @@ def world_files(t: Tables, size: Size, seed: int, last_day: date, step: Step) ->
     yield from write_customers(t, draws, live - timedelta(days=1), last_day)
     yield from erp_files(t, draws, live, last_day, step)
     step("Bank statements")
-    yield from _bank_files(t, draws, last_day - timedelta(days=size.bank_days - 1), last_day)
+    yield from sent_bank_files(t, draws, last_day - timedelta(days=size.bank_days - 1), last_day)
     for title, writer in (
         ("E-invoices", write_einvoices),
         ("Answers of SdI", write_sdi_messages),
@@ -145,7 +145,7 @@ def _in_order() -> Any:
     return replace(load().files, out_of_order=0.0, late=0.0)
 
 
-def _bank_files(t: Tables, draws: Draws, first: date, last: date) -> Iterator[WorldFile]:
+def sent_bank_files(t: Tables, draws: Draws, first: date, last: date) -> Iterator[WorldFile]:
     """The banks' files with what happens on their way; one of each kind comes damaged first, then whole."""
     damages: dict[str, Callable[[WorldFile], WorldFile]] = {
         "camt053_": truncated, "mt940_": with_dot_decimals, "rh_": wrong_closing,
