@@ -48,7 +48,9 @@ def search_text(name: str) -> str:
 
     "Società Agricola D'Angelo & C. S.r.l." -> "societa agricola d angelo c srl". Idempotent.
     """
-    joined = _DOTTED.sub(lambda match: match.group().replace(".", ""), folded(name))
+    joined = folded(name)
+    if "." in joined:
+        joined = _DOTTED.sub(lambda match: match.group().replace(".", ""), joined)
     return _NOT_WORD.sub(" ", joined).strip()
 
 
