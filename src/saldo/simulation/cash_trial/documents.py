@@ -1,4 +1,4 @@
-"""What the ERPs of a world tell a Saldo that posts the cash itself: documents, never what was paid on them."""
+"""What the ERPs of a world tell a Saldo that posts the cash itself: documents, never what was paid."""
 
 from __future__ import annotations
 

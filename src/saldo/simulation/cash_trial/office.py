@@ -1,4 +1,4 @@
-"""What the office of a world does beside the bank: sets credits off, writes off. The day after it was done."""
+"""What the office of a world does beside the bank: it sets credits off and writes off, told a day later."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from saldo.simulation.cash_trial.truth import LEFT, PAYS, PLAIN, RIGHT, WRONG
@@ -91,7 +92,7 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, Any]:
 
 
 def _bins(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         inside = [
             each
             for each in outcomes
@@ -160,7 +161,8 @@ def table(told: dict[str, Any]) -> str:
         )
     rows.append("probability said and come true, first proposals:")
     rows += [
-        f"  {row['from']:.3f}-{row['to']:.3f}{row['lines']:8}  said {row['said']:.4f}  right {row['right']:.4f}"
+        f"  {row['from']:.3f}-{row['to']:.3f}{row['lines']:8}"
+        f"  said {row['said']:.4f}  right {row['right']:.4f}"
         for row in told["by_probability"]
     ]
     return "\n".join(rows)

@@ -1,4 +1,4 @@
-"""A cash trial: a world's bank files through the product, day by day, with a simulated desk that knows the truth.
+"""A cash trial: a world's bank files through the product, day by day, and a desk that knows the truth.
 
     documents dated the day before -> statements and advices of the morning -> cash is applied -> measured
     -> the desk posts what is left, and puts right what was wrong -> the office sets credits off, writes off
@@ -203,7 +203,7 @@ def _cents(
 def _work(
     trial: CashTrial, wrong: Sequence[BankLine], posted: dict[int, Posted], best: dict[int, Best]
 ) -> None:
-    """The desk's day: what is wrong is taken back; slips and returns; the largest transfers, while it lasts."""
+    """The desk's day: what is wrong is taken back; slips and returns; the largest transfers first."""
     desk = trial.desk
     for line in wrong:
         if _tried(trial, "undo", lambda line=line: desk.take_back(line)):

@@ -24,9 +24,10 @@ RIGHT, WRONG, LEFT = "right", "wrong", "left"
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a transfer is for. paid: installment -> cents that arrived for it. meant: installment -> cents that
-    are missing and were meant as paid, of the kind meant_kind. credits: installment of a credit note ->
-    cents taken off (positive). kind: PAYS, or DUPLICATE or ON_ACCOUNT, which belong to no open item."""
+    """What a transfer is for. paid: installment -> cents that arrived for it. meant: installment -> cents
+    that are missing and were meant as paid, of the kind meant_kind. credits: installment of a credit note ->
+    cents taken off (positive). kind: PAYS, or DUPLICATE or ON_ACCOUNT, which belong to no open item: the
+    ERP's line for the money is then on_account."""
 
     payment_id: int
     company_id: int

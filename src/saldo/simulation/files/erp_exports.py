@@ -199,8 +199,10 @@ def daily(t: Tables | ErpBook, company_id: int, day: date) -> WorldFile | None:
 
 
 def listed(book: ErpBook, lines: pl.DataFrame, day: date) -> WorldFile:
-    """Some lines (columns as ``ErpBook.at`` gives them) as the company's ERP writes them on ``day``, to be read
-    with the profile of its history: what is not in them is not closed."""
+    """Some lines (columns as ``ErpBook.at`` gives them) as the company's ERP writes them on ``day``.
+
+    To be read with the profile of its history: what is not in them is not closed.
+    """
     layout, code = _layout(book), book.company["code"]
     suffix = "csv" if layout is ITALIAN else "txt"
     return WorldFile(
