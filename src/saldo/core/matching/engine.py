@@ -1,0 +1,476 @@
+"""A line's ranked proposals: what it names, who pays, what the amount can be, and how sure all this is.
+
+Order of evidence (docs/rules/cash-application.md): exact keys, documents named, payer and amount,
+differences, on account. Evidence that contradicts other evidence always lowers a proposal, and what is
+ambiguous is proposed, never posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from saldo.core.matching import candidates, references, telling
+from saldo.core.matching.book import Book
+from saldo.core.matching.candidates import ADVANCE_ITEM, Candidate, Case
+from saldo.core.matching.differences import Fit
+from saldo.core.matching.experience import Experience, pattern_of
+from saldo.core.matching.naming import FIRM, Document, Naming, documents_of, now, read
+from saldo.core.matching.payers import Payer, Payers
+from saldo.core.matching.policy import Policy
+from saldo.core.matching.records import (
+    ADVANCE,
+    AUTO,
+    DUPLICATE,
+    LEAVE,
+    MATCH,
+    ON_ACCOUNT,
+    PROPOSE,
+    UNKNOWN,
+    Line,
+    OpenItem,
+    Proposal,
+    Reason,
+    Share,
+)
+from saldo.core.matching.references import Mention, Strength
+
+MOST_PROPOSALS = 5
+_CERTAIN = ("iban", "tax_code", "name", "alias_name")
+_LEAST_LIKELY = 0.5
+_MOST_LIKELY = 3
+_MOST_KIN = 12
+# An item that falls due so much later is not what one expects to be paid.
+_EARLY_DAYS = 25
+# Settled so lately, an equal amount may be the same payment twice.
+_RECENT_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who pays a line. accounts: the payer's own (several where it is not sure which); wards: those it is
+    known to pay for; kin: those of its group. level: "sure", "likely" or "unknown"."""
+
+    payer: Payer | None
+    level: str
+    accounts: tuple[int, ...]
+    wards: tuple[int, ...] = ()
+    kin: tuple[int, ...] = ()
+
+    @property
+    def known(self) -> tuple[int, ...]:
+        return (*self.accounts, *self.wards)
+
+
+def propose(
+    line: Line, book: Book, payers: Payers, policy: Policy, experience: Experience
+) -> tuple[Proposal, ...]:
+    """Ways to apply ``line`` to the items of ``book``, best first, at most MOST_PROPOSALS, never none.
+
+    Only the first can be in the zone "auto". The book is read, not changed: take the shares of what was
+    decided before the next line is asked for. Never raises for what a line says.
+    """
+    return _Reading(line, book, payers, policy, experience).proposals()
+
+
+class _Reading:
+    """One line on its way through the evidence; lists of items are made when they are asked for."""
+
+    def __init__(
+        self, line: Line, book: Book, payers: Payers, policy: Policy, experience: Experience
+    ) -> None:
+        self.line, self.book, self.payers = line, book, payers
+        self.policy, self.experience = policy, experience
+        self.who = _who(line, payers)
+        self.naming = Naming()
+        self._cases: dict[tuple[int, ...], Case] = {}
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        found: list[Proposal] = []
+        for candidate in self._candidates():
+            proposal = self._proposal(candidate)
+            found.append(proposal)
+            if proposal.zone == AUTO:
+                break
+        found += self._without_items(found)
+        ranked = sorted(_distinct(found), key=_rank)[:MOST_PROPOSALS]
+        return tuple(self._zoned(ranked))
+
+    # --- evidence, strongest first -------------------------------------------------------------------
+
+    def _candidates(self) -> Iterator[Candidate]:
+        for found, naming in self._namings():
+            self._remember(naming)
+            yield from self._of_naming(found, naming)
+        yield from self._of_orders()
+        if self.line.currency and self.line.amount_mills > 0:
+            yield from self._of_amount()
+
+    def _remember(self, naming: Naming) -> None:
+        self.naming.choices += naming.choices
+        self.naming.weak += naming.weak
+        self.naming.unknown += naming.unknown
+        self.naming.foreign += naming.foreign
+
+    def _namings(self) -> Iterator[tuple[str, Naming]]:
+        """Each thing that can name documents, with what it names."""
+        line = self.line
+        reference = references.creditor_reference(line.creditor_reference) or references.creditor_reference(
+            line.text
+        )
+        if reference:
+            hits = self.book.by_creditor_reference(reference)
+            documents = documents_of(self.book, hits, line.currency)
+            if documents:
+                yield "key.reference", Naming([documents])
+        if line.advice is not None:
+            yield from self._advised()
+        for text in line.references:
+            yield "number.structured", self._read(text)
+        if line.text:
+            yield "number.full", self._read(line.text)
+        elif line.end_to_end_id and self.who.accounts:
+            yield "number.structured", read(line.end_to_end_id, self.book, self.who.known, line.currency)
+
+    def _read(self, text: str) -> Naming:
+        """What a text names among the payer's documents, else (numbers in full only) among all."""
+        known = (*self.who.known, *self.who.kin)
+        own = read(text, self.book, known, self.line.currency)
+        if own.choices or not (own.unknown or not known):
+            return own
+        others = read(text, self.book, (), self.line.currency)
+        others.choices, others.mentions = _firm(others)
+        others.weak = []
+        if known and not others.choices:
+            return own
+        others.foreign = own.foreign
+        others.unknown = own.unknown
+        return others if others.choices else own
+
+    def _advised(self) -> Iterator[tuple[str, Naming]]:
+        advice = self.line.advice
+        assert advice is not None
+        naming = Naming()
+        for advised in advice.lines:
+            read_one = self._read(advised.number)
+            naming.choices += read_one.choices or read_one.weak
+            naming.mentions += read_one.mentions
+            if not (read_one.choices or read_one.weak):
+                naming.unknown += read_one.unknown or list(references.mentions(advised.number))[:1]
+        if not advice.lines:
+            for text in advice.document_refs:
+                read_one = self._read(text)
+                naming.choices += read_one.choices
+                naming.unknown += read_one.unknown
+        if naming.choices:
+            whole = advice.adds_up is not False and not naming.unknown
+            yield "advice" if whole else "advice.open", naming
+
+    def _of_naming(self, found: str, naming: Naming) -> Iterator[Candidate]:
+        if not naming.choices and not naming.weak:
+            yield from self._slips(naming)
+            return
+        case = self._case(self._accounts_of(naming))
+        found = self._called(found, naming)
+        options = list(candidates.named(case, naming, found))
+        is_exact = any(each.fit.evidence == "exact" for each in options)
+        if not is_exact:
+            yield from self._slips(naming)
+            more = candidates.completed(case, naming)
+            if more is not None:
+                yield more
+        yield from options
+
+    def _called(self, found: str, naming: Naming) -> str:
+        if found in ("key.reference", "advice", "advice.open"):
+            return found
+        firm = naming.choices and naming.strength() >= FIRM
+        return found if firm else "number.short"
+
+    def _slips(self, naming: Naming) -> Iterator[Candidate]:
+        """A number that fits nothing, or not the amount, put right by one digit among the payer's own."""
+        if not self.who.accounts:
+            return
+        accounts = (*self.who.known, *self.who.kin)
+        similar: list[tuple[int | None, str, Document]] = []
+        for place, mention in [
+            *((None, mention) for mention in naming.unknown),
+            *enumerate(naming.mentions[: len(naming.choices)]),
+        ]:
+            hits = [
+                hit for hit in self.book.similar(mention, accounts) if self.book.balance(hit.item.item_id)
+            ]
+            for document in documents_of(self.book, hits, self.line.currency):
+                similar.append((place, mention.text, self._whole(document)))
+        fits = list(candidates.slips(self._case(self.who.known), naming, similar, "number.slip"))
+        for candidate in fits:
+            if len({each.chosen for each in fits}) > 1:
+                candidate.needs_person = True
+                candidate.against.add("ambiguous")
+            yield candidate
+
+    def _whole(self, document: Document) -> Document:
+        """All open installments of a document, not only those that were hit."""
+        return document
+
+    def _of_orders(self) -> Iterator[Candidate]:
+        if not self.line.text or not self.who.accounts:
+            return
+        hits = self.book.by_order(self.line.text, self.who.known)
+        hits = [hit for hit in hits if hit.item.kind != ADVANCE_ITEM]
+        documents = [each for each in documents_of(self.book, hits, self.line.currency) if each.items]
+        if documents:
+            naming = Naming([[each] for each in documents])
+            for candidate in candidates.named(self._case(self.who.known), naming, "order"):
+                candidate.facts["order"] = documents[0].items[0].order_ref
+                yield candidate
+
+    def _of_amount(self) -> Iterator[Candidate]:
+        """What the payer has open; where it is not sure who pays, what each of those has."""
+        who = self.who
+        if who.level == "sure":
+            found = list(candidates.by_amount(self._case(who.known)))
+            yield from found
+            if not any(each.fit.evidence == "exact" for each in found):
+                for account in who.kin:
+                    yield from self._exact_only((account,))
+            return
+        for account in who.accounts[:_MOST_LIKELY]:
+            yield from self._exact_only((account,))
+
+    def _exact_only(self, accounts: tuple[int, ...]) -> Iterator[Candidate]:
+        for candidate in candidates.by_amount(self._case(accounts)):
+            if candidate.fit.evidence == "exact":
+                yield candidate
+
+    # --- items ---------------------------------------------------------------------------------------
+
+    def _accounts_of(self, naming: Naming) -> tuple[int, ...]:
+        named = {each.key[0] for choice in naming.choices for each in choice}
+        return tuple(dict.fromkeys((*self.who.known, *sorted(named))))
+
+    def _case(self, accounts: tuple[int, ...]) -> Case:
+        known = self._cases.get(accounts)
+        if known is None:
+            debits, credits = [], []
+            for item in self.book.items_of(accounts, self.line.currency):
+                current = now(self.book, item)
+                if current.balance_mills > 0 and not current.is_in_flight:
+                    debits.append(current)
+                elif current.balance_mills < 0:
+                    credits.append(current)
+            known = self._cases[accounts] = Case(self.line, self.policy, tuple(debits), tuple(credits))
+        return known
+
+    # --- proposals -----------------------------------------------------------------------------------
+
+    def _proposal(self, candidate: Candidate) -> Proposal:
+        fitted = candidate.fit
+        level = self._level(candidate)
+        against, needs_person = self._against(candidate)
+        pattern = pattern_of(candidate.found, _part(fitted), level, against)
+        chance = self.experience.chance(pattern)
+        zone = chance.zone(self.policy)
+        may_post = fitted.may_post and not needs_person and not candidate.needs_person
+        if fitted.evidence == "short" and not self.policy.allows_partial:
+            may_post = False
+        if zone == AUTO and not may_post:
+            zone = PROPOSE
+        reasons = telling.match(self.line, candidate, self.book)
+        reasons += [*self._payer_reasons(level), *self._warnings(candidate, against), chance.reason()]
+        return Proposal(
+            MATCH, self._account(candidate), fitted.shares, fitted.unapplied_mills, fitted.differences,
+            pattern, chance.probability, zone, tuple(reasons),
+        )  # fmt: skip
+
+    def _account(self, candidate: Candidate) -> int:
+        """The payer's account; of one that is not sure, the one whose items these are."""
+        items = {each.account_id for each in candidate.chosen}
+        for account in self.who.accounts:
+            if self.who.level == "sure" or account in items:
+                return account
+        largest = max(candidate.chosen, key=lambda each: (each.balance_mills, -each.item_id))
+        return largest.account_id
+
+    def _level(self, candidate: Candidate) -> str:
+        items = {each.account_id for each in candidate.chosen}
+        if self.who.level == "unknown":
+            return "unknown" if len(items) == 1 else "other"
+        if items <= set(self.who.accounts):
+            return self.who.level
+        return "pays_for" if items <= set(self.who.known) else "other"
+
+    def _against(self, candidate: Candidate) -> tuple[set[str], bool]:
+        """What speaks against it, and whether that needs a person whatever the probability."""
+        against = set(candidate.against)
+        line = self.line
+        is_sum = candidate.found.startswith("sum.")
+        if any(each.is_in_flight for each in candidate.chosen):
+            return against | {"flight"}, True
+        if is_sum:
+            latest = line.booking_date + timedelta(days=_EARLY_DAYS)
+            if any(each.due_date and each.due_date > latest for each in candidate.chosen):
+                against.add("early")
+            if self._recent(line.amount_mills) is not None:
+                against.add("recent")
+            if self.naming.foreign or self._names_settled():
+                against.add("foreign")
+            elif any(mention.is_led for mention in self.naming.unknown):
+                against.add("unread")
+            if "on_account" in references.intent(line.text):
+                against.add("rival")
+        return against, False
+
+    def _names_settled(self) -> bool:
+        return any(all(not each.items for each in choice) for choice in self.naming.choices)
+
+    def _recent(self, mills: int) -> OpenItem | None:
+        """An item of the payer's with this very amount that was settled lately."""
+        since = self.line.booking_date - timedelta(days=_RECENT_DAYS)
+        for item in self.book.recently_closed(self.who.accounts, self.line.currency, since):
+            if item.amount_mills == mills:
+                return item
+        return None
+
+    def _payer_reasons(self, level: str) -> Iterator[Reason]:
+        payer = self.who.payer
+        yield telling.payer(payer, level, self.line)
+
+    def _warnings(self, candidate: Candidate, against: Iterable[str]) -> Iterator[Reason]:
+        return telling.warnings(self.line, candidate, set(against), self._recent(self.line.amount_mills))
+
+    # --- no item fits --------------------------------------------------------------------------------
+
+    def _without_items(self, found: Sequence[Proposal]) -> list[Proposal]:
+        """Paid twice, in advance, on account, or by nobody that is known."""
+        if any(each.zone == AUTO for each in found):
+            return []
+        more = [*self._duplicates(), *self._advances()]
+        if not self.who.accounts:
+            return more or ([] if found else [self._nobody()])
+        if more:
+            return more
+        is_said = "on_account" in references.intent(self.line.text) and not self.naming.choices
+        if is_said or not any(each.probability >= self.policy.propose_above for each in found):
+            code = "match_on_account_said" if is_said else "match_on_account"
+            more.append(self._apart(ON_ACCOUNT, "none.said" if is_said else "none", [Reason(code)]))
+        return more
+
+    def _duplicates(self) -> Iterator[Proposal]:
+        documents = [each for choice in self.naming.choices for each in choice if not each.items]
+        for document in documents:
+            settled = next((x for x in document.settled if x.amount_mills == self.line.amount_mills), None)
+            if settled is not None:
+                reasons = [telling.duplicate(self.line, settled, self.book)]
+                yield self._apart(DUPLICATE, "duplicate", reasons, settled.account_id)
+                return
+        if (
+            documents
+            and sum(each.amount_mills for document in documents for each in document.settled)
+            == self.line.amount_mills
+        ):
+            settled = documents[0].settled[0]
+            yield self._apart(
+                DUPLICATE, "duplicate", [telling.duplicate(self.line, settled, self.book)], settled.account_id
+            )
+        elif not self.naming.choices:
+            recent = self._recent(self.line.amount_mills)
+            if recent is not None:
+                yield self._apart(
+                    DUPLICATE, "duplicate.amount", [telling.duplicate(self.line, recent, self.book)]
+                )
+
+    def _advances(self) -> Iterator[Proposal]:
+        if not self.who.accounts or "advance_order" not in references.intent(self.line.text):
+            return
+        if self.naming.choices or self.book.by_order(self.line.text, self.who.known):
+            return
+        order = next((m for m in references.mentions(self.line.text) if m.looks_like == "order"), None)
+        if order is not None:
+            yield self._apart(ADVANCE, "advance", [Reason("match_advance", {"order": order.text})])
+
+    def _nobody(self) -> Proposal:
+        return Proposal(
+            UNKNOWN, None, (), self.line.amount_mills, (), pattern_of("none", "exact", "unknown"), 0.0, LEAVE,
+            (Reason("match_payer_unknown"),),
+        )  # fmt: skip
+
+    def _apart(self, kind: str, found: str, reasons: list[Reason], account: int | None = None) -> Proposal:
+        """Nothing is applied: the whole amount stays on the payer's account."""
+        owner = self.who.accounts[0] if self.who.accounts else account
+        pattern = pattern_of(found, "exact", self.who.level)
+        chance = self.experience.chance(pattern)
+        zone = chance.zone(self.policy)
+        if zone == AUTO and kind in (DUPLICATE, ADVANCE):
+            zone = PROPOSE
+        told = (*reasons, *self._payer_reasons(self.who.level), chance.reason())
+        return Proposal(kind, owner, (), self.line.amount_mills, (), pattern, chance.probability, zone, told)
+
+    def _zoned(self, ranked: Sequence[Proposal]) -> Iterator[Proposal]:
+        """Only the first one may be posted unasked, and not where another one is about as strong."""
+        for place, each in enumerate(ranked):
+            zone = each.zone
+            if zone == AUTO and (place or _has_rival(each, ranked[1:])):
+                zone = PROPOSE
+            yield each if zone == each.zone else replace(each, zone=zone)
+
+
+def _who(line: Line, payers: Payers) -> Who:
+    told = payers.identify(line)
+    if not told:
+        return Who(None, "unknown", ())
+    best = told[0]
+    is_sure = best.evidence in _CERTAIN and best.is_unique
+    if is_sure:
+        accounts: tuple[int, ...] = (best.account_id,)
+    else:
+        accounts = tuple(each.account_id for each in told if each.score >= _LEAST_LIKELY)[:_MOST_LIKELY]
+        if not accounts:
+            return Who(None, "unknown", ())
+    others = dict.fromkeys(
+        other for account in accounts[:1] for other in payers.pays_for(account) if other not in accounts
+    )
+    wards = tuple(each for each in others if payers.has_learnt_paying(accounts[0], each))
+    kin = tuple(each for each in others if each not in wards)[:_MOST_KIN]
+    return Who(best, "sure" if is_sure else "likely", accounts, wards, kin)
+
+
+def _firm(naming: Naming) -> tuple[list[list[Document]], list[Mention]]:
+    kept = [
+        (choice, mention)
+        for choice, mention in zip(naming.choices, naming.mentions, strict=True)
+        if choice[0].strength >= Strength.BODY_YEAR
+    ]
+    return [choice for choice, _ in kept], [mention for _, mention in kept]
+
+
+def _part(fitted: Fit) -> str:
+    return fitted.evidence
+
+
+def _distinct(found: Iterable[Proposal]) -> list[Proposal]:
+    """Of proposals that apply the same, the most probable one."""
+    best: dict[tuple[str, int | None, frozenset[Share]], Proposal] = {}
+    for each in found:
+        key = (each.kind, each.account_id, frozenset(each.shares))
+        if key not in best or each.probability > best[key].probability:
+            best[key] = each
+    return list(best.values())
+
+
+_ZONES = {AUTO: 0, PROPOSE: 1, LEAVE: 2}
+
+
+def _rank(proposal: Proposal) -> tuple[int, float]:
+    return _ZONES[proposal.zone], -proposal.probability
+
+
+def _has_rival(first: Proposal, others: Iterable[Proposal]) -> bool:
+    """Another proposal of named documents, as exact and about as probable, that applies otherwise."""
+    return any(
+        each.kind == MATCH
+        and each.probability >= 0.9 * first.probability
+        and not each.pattern.startswith("sum.")
+        for each in others
+    )
