@@ -178,6 +178,69 @@ def tie(ctx: Context, ties: pl.DataFrame, source_id: int, document_id: int) -> i
 
 
 @dataclass(frozen=True, slots=True)
+class BankCredit:
+    """What is left on account of a bank payment."""
+
+    item_id: int
+    account_id: int
+    currency: str
+    booking_date: date
+    mills: int
+
+
+def bank_credits(ctx: Context, account_ids: Sequence[int], since: date) -> list[BankCredit]:
+    """Cash on account that bank lines brought since a day, the oldest first."""
+    sql = """
+    SELECT i.id, i.account_id, i.currency, i.effective_date, ((p.cap - p.used) * 1000)::bigint
+      FROM ledger_item_open_projection p JOIN ledger_item i ON i.id = p.item_id
+     WHERE p.account_id = ANY(%(accounts)s) AND p.company_id = %(company)s AND p.kind = 'payment'
+       AND NOT p.used_up AND p.effective_date BETWEEN %(since)s AND %(as_of)s
+       AND EXISTS (SELECT 1 FROM cash_posting x WHERE x.payment_id = i.payment_id AND x.kind = 'match')
+     ORDER BY i.effective_date, i.id
+    """
+    params = {"accounts": list(account_ids), "company": ctx.company_id, "since": since, "as_of": ctx.as_of}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return [BankCredit(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPosting:
+    """A standing posting of one account that no list has shown on any of its items. mills: given to them."""
+
+    transaction_id: int
+    account_id: int
+    currency: str
+    booking_date: date
+    mills: int
+    item_ids: tuple[int, ...]
+
+
+def waiting_postings(
+    ctx: Context, account_ids: Sequence[int], open_item_ids: Sequence[int]
+) -> list[WaitingPosting]:
+    """Postings of accounts whose items a list still has open, all of them; without write-offs."""
+    sql = (
+        _STANDING
+        + """
+    SELECT s.transaction_id, s.account_id, t.currency, t.booking_date, sum(w.mills)::bigint,
+           array_agg(w.item_id)
+      FROM standing s JOIN waiting w ON w.posting_id = s.id
+      JOIN cash_banktransaction t ON t.id = s.transaction_id
+     WHERE s.account_id = ANY(%(accounts)s) AND jsonb_array_length(s.differences) = 0
+     GROUP BY s.id, s.transaction_id, s.account_id, s.shares, t.currency, t.booking_date
+    HAVING bool_and(w.line_item_id = ANY(%(open)s)) AND count(*) = jsonb_array_length(s.shares)
+     ORDER BY t.booking_date, s.transaction_id
+    """
+    )
+    assert ctx.company_id is not None
+    more = {"accounts": list(account_ids), "open": list(open_item_ids)}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _params(ctx, ctx.company_id) | more)
+        return [WaitingPosting(*row[:5], tuple(row[5])) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
 class PendingRow:
     """A posting that the ERP has not shown on all of its items."""
 

@@ -206,7 +206,8 @@ class Posting(models.Model):
     kind: "match" (payment_id is its ledger Payment; shares and differences as posted), "slip" (credit of a
     whole batch of receipts), "return" (a receipt or payment that came back), "refund" (we gave money back),
     "not_customer" (fees, transfers between our accounts, …), "undo". mode: "auto", "confirmed" (the first
-    proposal, by a person), "chosen" (another proposal), "manual".
+    proposal, by a person), "chosen" (another proposal), "manual", "erp" (made again as
+    the ERP posted it).
     """
 
     transaction = models.ForeignKey(BankTransaction, on_delete=models.PROTECT, related_name="postings")

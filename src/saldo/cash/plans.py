@@ -38,6 +38,8 @@ REFUND = "refund"
 UNDO = "undo"
 AUTO = "auto"
 MANUAL = "manual"
+# Made again as the ERP posted it.
+ERP = "erp"
 # What an explained difference becomes: the kind of its credit item, and its reason in the ledger.
 WRITTEN = {
     CHARGES: ("write_off", "bank charges"),

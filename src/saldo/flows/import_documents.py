@@ -22,6 +22,7 @@ from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
 from saldo.core.money import decimal_text
 from saldo.flows import erp_cash, import_bank, reading
+from saldo.flows.follow_erp import Followed, follow_erp
 from saldo.flows.import_result import ImportResult
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
 from saldo.flows.reading import Told
@@ -218,10 +219,9 @@ def _into_ledger(
         closes = not diff.asks or accept_closures
         closed = post_closures(day, diff.vanished, posting) if closes else 0
         erp_cash.acknowledge_shown(day, diff, company_ids, source_id, batch.document_id)
+        followed = follow_erp(day, company_ids, diff, batches.posts_cash(source_id)) if closes else None
     refused = [*told.rejections, *_conflict_rejections(diff)]
-    return _finish(
-        day, batch, told, diff, refused, rows, closed, asks=not closes, company_ids=company_ids, tied=tied
-    )
+    return _finish(day, batch, told, diff, refused, rows, closed, not closes, company_ids, tied, followed)
 
 
 def _few_accounts(told: Told) -> list[int] | None:
@@ -298,6 +298,7 @@ def _finish(
     asks: bool,
     company_ids: Sequence[int],
     tied: int,
+    followed: Followed | None,
 ) -> ImportResult:
     done, unchanged = _counted(told, diff)
     unchanged += tied
@@ -316,6 +317,8 @@ def _finish(
         "awaited": diff.awaited.height,
         "shown": diff.shown.len(),
         "tied": tied,
+        "used": followed.used if followed else 0,
+        "moved": followed.moved if followed else 0,
         "notices": len(told.notices),
     }
     status, message = "done", ""

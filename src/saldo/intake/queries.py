@@ -81,6 +81,11 @@ def erp_sources(company_id: int | None) -> list[SourceRow]:
     return [SourceRow(each.id, each.name, each.kind, each.posts_cash) for each in ordered]
 
 
+def posts_cash(source_id: int) -> str:
+    """Who books the cash of a source: "erp" or "saldo"."""
+    return Source.objects.values_list("posts_cash", flat=True).get(id=source_id)
+
+
 def batch(batch_id: int) -> BatchRow:
     """Raises SaldoError("batch_unknown")."""
     found = Batch.objects.select_related("document", "company").filter(id=batch_id).first()
