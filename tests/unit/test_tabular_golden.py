@@ -8,7 +8,8 @@ import pytest
 from saldo.core.money import from_mills
 from saldo.formats.tabular.contacts import to_customers
 from saldo.formats.tabular.convert import convert
-from saldo.formats.tabular.mapping import dump_toml, load_profile, parse_profile, profile_names
+from saldo.formats.tabular.dump import dump_toml
+from saldo.formats.tabular.mapping import load_profile, parse_profile, profile_names
 from saldo.formats.tabular.read import open_table
 from saldo.formats.tabular.suggest import suggest
 

@@ -11,7 +11,8 @@ import polars as pl
 from saldo.core.errors import Rejection
 from saldo.formats.tabular.columns import Chunk, distinct, mapped, resolved
 from saldo.formats.tabular.headers import normalized
-from saldo.formats.tabular.mapping import CUSTOMERS_COLUMNS, Mapping
+from saldo.formats.tabular.mapping import Mapping
+from saldo.formats.tabular.names import CUSTOMERS_COLUMNS
 from saldo.formats.tabular.parties import countries, vat_numbers, without_leading_zeros
 from saldo.formats.tabular.read import RawTable
 

@@ -19,47 +19,16 @@ from rapidfuzz import process
 
 from saldo.core.errors import SaldoError
 from saldo.core.money import CURRENCY_EXPONENTS
-from saldo.formats.credit_records import LINES, STATUSES
+from saldo.formats.credit_records import STATUSES
 from saldo.formats.tabular.dates import is_pattern
 from saldo.formats.tabular.headers import normalized
+from saldo.formats.tabular.names import BANK, COLUMNS_OF, RECORD_KINDS
 
-AMOUNT_COLUMNS = ("amount", "open", "paid", "debit", "credit", "sign")
-RECEIVABLES_COLUMNS = (
-    "company_code", "customer_code", "customer_name", "customer_vat", "customer_tax_code", "customer_country",
-    "kind", "number", "document_date", "due_date", "terms_text", "installment_no", "currency",
-    *AMOUNT_COLUMNS, "split_vat", "withholding", "settled_date", "payment_method", "order_ref", "source_key",
-    "source_at",
-)  # fmt: skip
-CUSTOMERS_COLUMNS = (
-    "company_code", "customer_code", "customer_name", "vat", "tax_code", "country", "address", "zip", "city",
-    "province", "contact_name", "contact_role", "email", "pec", "phone", "language",
-)  # fmt: skip
-ORDERS_COLUMNS = (
-    "company_code", "number", "line", "customer_code", "customer_name", "customer_vat", "order_date",
-    "delivery_date", "amount", "currency", "status", "delivered_not_invoiced",
-)  # fmt: skip
-RATINGS_COLUMNS = (
-    "vat", "tax_code", "customer_code", "customer_name", "country", "provider", "rating", "score", "pd",
-    "limit", "currency", "valid_from", "valid_to", "events",
-)  # fmt: skip
-BALANCE_SHEETS_COLUMNS = (
-    "vat", "tax_code", "customer_code", "customer_name", "country", "year", "period_end", "currency",
-    *LINES, "employees",
-)  # fmt: skip
-# Kinds that become records of a ReadResult rather than a frame for the ledger.
-RECORD_KINDS = ("orders", "ratings", "balance_sheets")
-COLUMNS_OF = {
-    "receivables": RECEIVABLES_COLUMNS,
-    "customers": CUSTOMERS_COLUMNS,
-    "orders": ORDERS_COLUMNS,
-    "ratings": RATINGS_COLUMNS,
-    "balance_sheets": BALANCE_SHEETS_COLUMNS,
-}
 ITEM_KINDS = ("invoice", "credit_note", "debit_note", "payment")
 KIND_CHOICES = (*ITEM_KINDS, "ignore")
 CONSTANTS = (
     "company_code", "currency", "customer_country", "country", "language", "payment_method", "terms_text",
-    "provider",
+    "provider", "account",
 )  # fmt: skip
 
 MAX_PROFILE_CHARS = 1 << 20
@@ -137,6 +106,15 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Bank:
+    """Words that mark, above or below the movements, the account, and its balances before and after them."""
+
+    account: tuple[str, ...] = ()
+    opening: tuple[str, ...] = ()
+    closing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """A validated profile. ``columns``: canonical name -> accepted headers, the preferred one first.
     ``optional``: canonical names that a file may lack. ``kinds``: document type as written -> kind.
@@ -157,6 +135,7 @@ class Mapping:
     values: Dict[str, str] = field(default_factory=dict)
     company: Company = field(default_factory=Company)
     export: Export = field(default_factory=Export)
+    bank: Bank = field(default_factory=Bank)
 
     def headers(self) -> list[str]:
         """Every header that the profile knows."""
@@ -218,7 +197,7 @@ class _Checked:
 
     def mapping(self) -> Mapping:
         top = self.tree
-        self.known("", top, _TOP)
+        self.known("", top, TOP_KEYS)
         kind = self.choice("kind", top.get("kind", "receivables"))
         export = self.table("export", Export)
         company = self.table("company", Company)
@@ -238,6 +217,7 @@ class _Checked:
             values=self.values(),
             company=Company(**company),
             export=Export(**export),
+            bank=Bank(**self.table("bank", Bank)),
         )
         self.consistent(mapping)
         return mapping
@@ -364,6 +344,8 @@ class _Checked:
 def missing_columns(mapping: Mapping) -> list[str]:
     """Canonical columns that the profile must name and does not ("a | b" where one of them is enough)."""
     columns = set(mapping.columns)
+    if mapping.kind == BANK:
+        return _missing_of_bank(mapping, columns)
     identity = {"customer_code", "customer_name", "customer_vat", "customer_tax_code", "vat", "tax_code"}
     missing = [] if columns & identity else ["customer_code"]
     if mapping.kind != "receivables":
@@ -381,6 +363,18 @@ def missing_columns(mapping: Mapping) -> list[str]:
     return missing
 
 
+def _missing_of_bank(mapping: Mapping, columns: set[str]) -> list[str]:
+    missing = [] if "booking_date" in columns else ["booking_date"]
+    if "amount" not in columns:
+        missing += [key for key in ("in", "out") if key not in columns]
+    if "sign" in columns and not (mapping.amount.credit_values and mapping.amount.debit_values):
+        missing.append("amount.debit_values | amount.credit_values")
+    # No bank is taken to be one of the euro because its list does not say which currency it is in.
+    if "currency" not in columns and "currency" not in mapping.values:
+        missing.append("currency | values.currency")
+    return missing
+
+
 def _missing_of_records(mapping: Mapping, columns: set[str]) -> list[str]:
     wanted: tuple[str, ...] = ()
     if mapping.kind == "orders":
@@ -392,55 +386,7 @@ def _missing_of_records(mapping: Mapping, columns: set[str]) -> list[str]:
     return [key for key in wanted if key not in columns]
 
 
-_TOP = (
+TOP_KEYS = (
     "name", "source", "kind", "description_it", "description_en", "format", "columns", "amount", "kinds",
-    "statuses", "values", "company", "export",
+    "statuses", "values", "company", "export", "bank",
 )  # fmt: skip
-
-
-def dump_toml(mapping: Mapping) -> str:
-    """The profile as TOML text that ``parse_profile`` reads back to an equal Mapping."""
-    lines = [f"{key} = {_toml(getattr(mapping, key))}" for key in _TOP[:5] if getattr(mapping, key)]
-    sections: list[tuple[str, dict[str, Any], object]] = [
-        ("format", _fields(mapping.format), Format()),
-        ("amount", _fields(mapping.amount), Amount()),
-        ("company", _fields(mapping.company), Company()),
-        ("export", _fields(mapping.export), None),
-    ]
-    columns: dict[str, Any] = dict(mapping.columns)
-    if mapping.optional:
-        columns["optional"] = mapping.optional
-    tables = [("columns", columns), ("kinds", {"default": mapping.default_kind, **mapping.kinds})]
-    tables += [("statuses", dict(mapping.statuses)), ("values", dict(mapping.values))]
-    for section, values, default in sections:
-        changed = {k: v for k, v in values.items() if default is None or v != getattr(default, k)}
-        if section == "format":
-            changed |= {k: values[k] for k in ("decimal", "thousands", "dates", "rows")}
-        tables.append((section, changed))
-    for section, table in sorted(tables, key=lambda entry: _TOP.index(entry[0])):
-        if table:
-            lines += [
-                "",
-                f"[{section}]",
-                *(f"{_key(k)} = {_toml(v)}" for k, v in table.items() if v is not None),
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {key: getattr(record, key) for key in record.__dataclass_fields__}
-
-
-def _key(key: str) -> str:
-    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else _toml(key)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, tuple):
-        return _toml(value[0]) if len(value) == 1 else "[" + ", ".join(_toml(item) for item in value) + "]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -28,6 +28,7 @@ from saldo.formats.tabular.headers import (
     without_blank_tail,
 )
 from saldo.formats.tabular.mapping import Mapping
+from saldo.formats.tabular.vocabulary import usual_header
 
 TOTAL_WORDS = (
     r"(?i)^\W*(?:(?:sub|grand|gran|gesamt)?[\s-]*(?:totale?|totali|totals)|gesamtsumme|summe|\*+)(?:\W|$)"
@@ -40,11 +41,21 @@ MAX_SPARE_CELLS = 20
 
 
 @dataclass(frozen=True, slots=True)
+class LooseRow:
+    """A row outside the table: its line, its cells, and which of them were numbers or dates in a workbook."""
+
+    line: int
+    cells: tuple[str, ...]
+    typed: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class RawTable:
     """A table as text. frame: row (UInt32, line number) + one Utf8 column per header, null or "" = blank.
 
     typed: Boolean columns for workbooks, true where the cell was a number or a date (else None).
     ignored: blank lines, separator lines, repeated headers and total lines that were left out.
+    preamble: the rows above the header. is_ended: a text ends with a line end, so that its last row is whole.
     """
 
     frame: pl.DataFrame
@@ -57,6 +68,8 @@ class RawTable:
     header_row: int = 1
     ignored: int = 0
     typed: pl.DataFrame | None = field(default=None, repr=False)
+    preamble: tuple[LooseRow, ...] = ()
+    is_ended: bool = True
 
 
 def open_table(data: bytes, name: str, mapping: Mapping | None = None) -> RawTable:
@@ -99,7 +112,7 @@ def _open_text(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
     frame = _parsed(body.data, delimiter, body.width)
     if len(frame) != len(body.lines):  # the reader saw other borders than we did: read it the slow way
         return _Irregular(text, delimiter, name, mapping).table()
-    return _table(
+    table = _table(
         frame,
         header,
         body.lines,
@@ -110,6 +123,17 @@ def _open_text(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
         name,
         int(records.lines[head]),
     )
+    return replace(
+        table, preamble=_loose(records.lines[:head].tolist(), heads), is_ended=_is_ended(text.data)
+    )
+
+
+def _loose(lines: Sequence[int], heads: Sequence[Sequence[str]]) -> tuple[LooseRow, ...]:
+    return tuple(LooseRow(line, tuple(cells)) for line, cells in zip(lines, heads, strict=False))
+
+
+def _is_ended(data: bytes) -> bool:
+    return data[-1:] == b"\n"
 
 
 def _check_width(columns: int) -> None:
@@ -142,6 +166,8 @@ def _header_index(
         head = next(
             (i for i, line in enumerate(lines) if line > skip and any(c.strip() for c in heads[i])), -1
         )
+    elif mapping is None and (usual := usual_header(heads)) >= 0:
+        head = usual
     else:
         head = header_position(heads, _known_headers(mapping))
     if head < 0:
@@ -237,7 +263,11 @@ def _parsed(body: bytes, delimiter: str, width: int) -> pl.DataFrame:
     schema = {f"c{i}": pl.String for i in range(width)}
     if not body:
         return pl.DataFrame(schema=schema)
-    return pl.read_csv(
+    # The library counts columns by the first record, which may lack the spare cells that others have.
+    is_short = len(csv_text.cells_of(body[: body.find(b"\n")].decode("utf-8", "replace"), delimiter)) < width
+    if is_short:
+        body = delimiter.encode() * (width - 1) + b"\n" + body
+    frame = pl.read_csv(
         body,
         has_header=False,
         schema=schema,
@@ -246,6 +276,7 @@ def _parsed(body: bytes, delimiter: str, width: int) -> pl.DataFrame:
         infer_schema=False,
         raise_if_empty=False,
     )
+    return frame.slice(1) if is_short else frame
 
 
 def _table(
@@ -324,7 +355,8 @@ class _Irregular:
         head = _header_index(lines, heads, skip, self.mapping)
         header = without_blank_tail(heads[head])
         _check_width(len(header))
-        return self._read(header, lines[head])
+        table = self._read(header, lines[head])
+        return replace(table, preamble=_loose(lines[:head], heads), is_ended=_is_ended(self.text.data))
 
     def _read(self, header: list[str], header_line: int) -> RawTable:
         out = io.StringIO()
@@ -392,6 +424,9 @@ def _open_workbook(data: bytes, name: str, mapping: Mapping | None) -> RawTable:
     return RawTable(
         frame.filter(~left_out), columns, "", "", rejections, name, sheet.sheet, sheet.lines[head], ignored,
         typed.filter(~left_out),
+        tuple(
+            LooseRow(sheet.lines[i], tuple(sheet.cells[i]), frozenset(sheet.typed[i])) for i in range(head)
+        ),
     )  # fmt: skip
 
 

@@ -31,8 +31,13 @@ class Sheet:
     ``kept`` gives the rows without any, ``rejections`` the others with the first reason.
     """
 
-    def __init__(self, raw: RawTable, mapping: Mapping, money: tuple[str, ...]) -> None:
-        """money: canonical names of the columns whose cells show how amounts are written."""
+    def __init__(
+        self, raw: RawTable, mapping: Mapping, money: tuple[str, ...], keeps_copies: bool = False
+    ) -> None:
+        """money: canonical names of the columns whose cells show how amounts are written.
+
+        keeps_copies: equal rows are several things (two equal payments) rather than one exported twice.
+        """
         self.raw, self.mapping = raw, mapping
         self.chunk = Chunk(raw.frame, raw.typed, resolved(raw, mapping), mapping)
         self.rows: list[int] = raw.frame["row"].to_list()
@@ -41,7 +46,9 @@ class Sheet:
         self.decimal, self.thousands = self._marks(money)
         for canonical, mask in self.chunk.formula_errors():
             self.check(mask, "formula_error", canonical)
-        self._copies()
+        self._first: dict[int, int] = {}
+        if not keeps_copies:
+            self._copies()
         self.currency = self._currencies()
 
     def check(self, mask: pl.Series, code: str, canonical: str) -> None:
@@ -170,7 +177,6 @@ class Sheet:
     def _copies(self) -> None:
         """Rows that repeat an earlier one in every cell."""
         seen: dict[tuple[str | None, ...], int] = {}
-        self._first: dict[int, int] = {}
         for at, cells in enumerate(self.raw.frame.drop("row").iter_rows()):
             first = seen.setdefault(cells, self.rows[at])
             if first != self.rows[at]:

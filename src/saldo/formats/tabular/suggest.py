@@ -21,7 +21,6 @@ from saldo.formats.tabular.convert import convert
 from saldo.formats.tabular.evidence import Evidence, evidence, marks_of, separator_of
 from saldo.formats.tabular.headers import normalized
 from saldo.formats.tabular.mapping import (
-    CUSTOMERS_COLUMNS,
     Amount,
     Company,
     Export,
@@ -31,7 +30,9 @@ from saldo.formats.tabular.mapping import (
     load_profile,
     missing_columns,
 )
+from saldo.formats.tabular.names import CUSTOMERS_COLUMNS
 from saldo.formats.tabular.read import RawTable
+from saldo.formats.tabular.recognize import recognized
 from saldo.formats.tabular.vocabulary import KIND_OF, SIDES, headers_of
 
 DATES = ("document_date", "due_date", "settled_date", "source_at")
@@ -71,6 +72,8 @@ def suggest(raw: RawTable, shipped: bool = True) -> Suggestion:
     """The best profile for ``raw``; ``shipped=False`` leaves the shipped profiles out of it."""
     if shipped and (known := _shipped(raw)) is not None:
         return known
+    if (other := recognized(raw)) is not None:
+        return Suggestion(other.mapping, other.confidence, other.notes_it, other.notes_en)
     facts = evidence(raw)
     draft = _Draft()
     _by_words(draft, facts)

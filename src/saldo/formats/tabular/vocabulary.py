@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
+from saldo.formats.tabular.bank_words import bank_words
 from saldo.formats.tabular.headers import normalized
 from saldo.formats.tabular.mapping import load_profile, profile_names
 
@@ -91,6 +93,8 @@ _KINDS = {
     "payment": ("in inc acc ac incasso acconto pagamento pay payment receipt dz zahlung bonifico"),
     "ignore": ("ab inrefund ininvoice vendorbill vendorcreditnote fatturafornitore"),
 }
+# Two usual headers may stand in a letterhead (a company, a date).
+_ENOUGH_HEADERS = 3
 KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 SIDES = (
     ("d", "a"),
@@ -113,3 +117,18 @@ def headers_of() -> dict[str, frozenset[str]]:
             for key, headers in profile.wanted().items():
                 words[key] |= {normalized(header) for header in headers}
     return {key: frozenset(known - {""}) for key, known in words.items()}
+
+
+@cache
+def usual_headers() -> frozenset[str]:
+    """Every normalized header of documents and of bank movements."""
+    return frozenset().union(*headers_of().values(), *bank_words().values())
+
+
+def usual_header(heads: Sequence[Sequence[str]]) -> int:
+    """The row with most headers that exports usually have, -1 below three: a short list below a long
+    letterhead has no usual width to go by."""
+    known = usual_headers()
+    scores = [len({normalized(cell) for cell in row} & known) for row in heads]
+    best = max(scores, default=0)
+    return scores.index(best) if best >= _ENOUGH_HEADERS else -1

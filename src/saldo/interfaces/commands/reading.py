@@ -18,13 +18,12 @@ from saldo.formats.tabular import (
     Mapping,
     dump_toml,
     load_profile,
-    open_records,
     open_table,
     profile_names,
+    read_records,
     suggest,
     to_customers,
     to_receivables,
-    to_records,
 )
 from saldo.interfaces.commands.app import NEEDS_A_PERSON, command, errors, json_option, language, print_json
 
@@ -98,7 +97,7 @@ def table_json(data: bytes, name: str, profile: str | None) -> dict[str, Any]:
     """A table as the JSON of ``saldo read``: rows of one document are its installments."""
     mapping = load_profile(profile) if profile else suggest(open_table(data, name, None)).mapping
     if mapping.kind in RECORD_KINDS:
-        return _records_json(data, name, mapping)
+        return _records_json(data, name, mapping, is_named=bool(profile))
     if mapping.kind == "customers":
         return _customers_json(data, name, mapping, is_named=bool(profile))
     raw = open_table(data, name, mapping)
@@ -144,18 +143,10 @@ def _customers_json(data: bytes, name: str, mapping: Mapping, is_named: bool) ->
     }
 
 
-def _records_json(data: bytes, name: str, mapping: Mapping) -> dict[str, Any]:
-    """A table of orders, ratings or balance sheets as the JSON of ``saldo read``."""
-    raw = open_records(data, name, mapping)
-    records, rejections = to_records(raw, mapping)
-    return {
-        "format": detect_kind(data, name),
-        "mapping": mapping.name,
-        "invoices": [],
-        "statements": [],
-        "records": [record.as_json(language()) for record in records],
-        "rejections": [one.as_json(language()) for one in [*raw.rejections, *rejections]],
-    }
+def _records_json(data: bytes, name: str, mapping: Mapping, is_named: bool) -> dict[str, Any]:
+    """A table of bank movements, orders, ratings or balance sheets as the JSON of ``saldo read``."""
+    result = read_records(data, name, mapping, detect_kind(data, name)).as_json(language())
+    return result | {"mapping": mapping.name if is_named else SUGGESTED}
 
 
 def _invoice(row: dict[str, Any], currency: str) -> dict[str, Any]:

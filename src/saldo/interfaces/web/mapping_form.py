@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from saldo.core.errors import SaldoError
+from saldo.formats.tabular.dump import dump_toml
 from saldo.formats.tabular.mapping import (
-    CUSTOMERS_COLUMNS,
-    RECEIVABLES_COLUMNS,
     Mapping,
-    dump_toml,
     parse_profile,
 )
+from saldo.formats.tabular.names import CUSTOMERS_COLUMNS, RECEIVABLES_COLUMNS
 
 # What a reader looks for first; the rest follows in the profile's own order.
 LEADING = (
