@@ -2,17 +2,17 @@
 
 The search for any combination meets in the middle: the sums of one half of the items are looked up against
 the sums of the other, so n items cost about 2·2^(n/2) steps instead of 2^n. Where these are too many it fills
-a table of reachable sums, one bit each. It says whether it looked at everything, and how many combinations
-would make the amount by accident: a sum that was bound to be found proves nothing.
+a table of reachable sums, one bit each. It says whether it looked at everything; ``accidents`` says how many
+combinations would make the amount anyway: a sum that was bound to be found proves nothing.
 docs/rules/cash-application.md has the formulas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import gcd, sqrt
+from math import comb, gcd, sqrt
 
 Indexes = tuple[int, ...]
 
@@ -25,10 +25,8 @@ class Limits:
     steps: int = 20_000
 
 
-# Up to here sums are cheaper than any table.
-_FEW_SUMS = 512
 # Bits of a table that cost about as much as one sum.
-BITS = 4_096
+BITS = 1_024
 # Two ways are as good as many: the sum is ambiguous.
 MANY = 2
 
@@ -38,15 +36,13 @@ class Search:
     """What a search found. found: indexes in ascending order of one or two combinations.
 
     ways: combinations that make the amount, MANY for all above one. complete: every combination was looked
-    at, or two were found. steps: what it cost, never above Limits.steps. accidents: how many combinations can
-    be expected to make the amount by mere accident, from above.
+    at, or two were found. steps: what it cost, never above Limits.steps.
     """
 
     found: tuple[Indexes, ...]
     ways: int
     complete: bool
     steps: int
-    accidents: float
 
 
 def subsets(
@@ -62,17 +58,18 @@ def subsets(
     credits = -sum(each for each in balances if each < 0)
     usable = [i for i, each in enumerate(balances) if each and each <= target + credits]
     groups = _groups(usable, balances, alike)
-    left, right, sums_left, sums_right = _halves(groups)
-    accidents = _accidents([balances[i] for i in usable], target, sums_left * sums_right)
+    left, right = _halves(groups, balances)
     if len(usable) > limits.items:
-        return _few(usable, groups, balances, target, limits, accidents)
+        return _few(usable, groups, balances, target, limits)
+    half = limits.steps // 2
+    met = _meet(left, right, balances, target, credits, half)
+    if met.complete:
+        return met
     grain = gcd(target, *(balances[i] for i in usable))
     bits_cost = (len(usable) + 1) * ((target + credits) // grain // BITS + 1)
-    if sums_left + sums_right <= min(limits.steps, max(_FEW_SUMS, bits_cost)):
-        return _meet(left, right, balances, target, credits, accidents)
-    if bits_cost <= limits.steps:
-        return _table(groups, balances, target, grain, bits_cost, accidents)
-    return _few(usable, groups, balances, target, limits, accidents)
+    if bits_cost + met.steps <= limits.steps:
+        return _table(groups, balances, target, grain, bits_cost + met.steps)
+    return _few(usable, groups, balances, target, replace(limits, steps=limits.steps - met.steps))
 
 
 def _groups(usable: Sequence[int], balances: Sequence[int], alike: Sequence[Hashable]) -> list[list[int]]:
@@ -85,33 +82,38 @@ def _groups(usable: Sequence[int], balances: Sequence[int], alike: Sequence[Hash
     return list(together.values())
 
 
-def _halves(groups: list[list[int]]) -> tuple[list[list[int]], list[list[int]], int, int]:
-    """The groups in two parts with about as many sums each, and the numbers of those sums."""
+def _halves(groups: list[list[int]], balances: Sequence[int]) -> tuple[list[list[int]], list[list[int]]]:
+    """The groups in two parts with about as many sums each; large amounts in both, as they end a sum soon."""
     left: list[list[int]] = []
     right: list[list[int]] = []
     sums_left = sums_right = 1
-    for group in sorted(groups, key=len, reverse=True):
+    for group in sorted(groups, key=lambda each: (len(each), abs(balances[each[0]])), reverse=True):
         if sums_left <= sums_right:
             left.append(group)
             sums_left *= len(group) + 1
         else:
             right.append(group)
             sums_right *= len(group) + 1
-    return left, right, sums_left, sums_right
+    return left, right
 
 
-def _accidents(balances: Sequence[int], target: int, combinations: int) -> float:
-    """Combinations · grain / √Σ balance²: the sums of n items lie about their mean like a normal
-    distribution, whose highest density is 1 / (σ √2π) with σ = √Σ balance² / 2, rounded up to 1 / (2 σ)."""
-    grain = target
-    for each in balances:
-        grain = gcd(grain, each)
+def accidents(balances: Sequence[int], size: int, target: int) -> float:
+    """How many combinations as small as one of ``size`` items (or as near to all of them) can be expected to
+    make the target by mere accident, from above.
+
+    Combinations · grain / √Σ balance²: the sums of n items lie about their mean like a normal distribution,
+    whose highest density is 1 / (σ √2π) with σ = √Σ balance² / 2, rounded up to 1 / (2 σ).
+    """
+    n = len(balances)
+    combinations = sum(comb(n, k) for k in range(min(size, n - size) + 1))
+    grain = gcd(target, *balances)
     spread = sqrt(sum(float(each) * each for each in balances))
     return min(combinations, 10**15) * grain / spread if spread else 0.0
 
 
-def _sums(groups: list[list[int]], balances: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """(sum, mask) of every combination of the groups whose sum can still be part of the target."""
+def _sums(groups: list[list[int]], balances: Sequence[int], most: int, steps: int) -> list[tuple[int, int]]:
+    """(sum, mask) of every combination of the groups whose sum can still be part of the target; it stops at
+    ``steps`` of them."""
     made = [(0, 0)]
     for group in groups:
         total = mask = 0
@@ -120,6 +122,8 @@ def _sums(groups: list[list[int]], balances: Sequence[int], most: int) -> list[t
             total += balances[i]
             mask |= 1 << i
             more += [(s + total, m | mask) for s, m in made if s + total <= most]
+            if len(made) + len(more) >= steps:
+                return (made + more)[:steps]
         made += more
     return made
 
@@ -130,11 +134,14 @@ def _meet(
     balances: Sequence[int],
     target: int,
     credits: int,
-    accidents: float,
+    most_steps: int,
 ) -> Search:
-    ours = _sums(left, balances, target + credits)
-    theirs = _sums(right, balances, target + credits)
+    """The combinations that are a sum of each half; incomplete, and nothing found, where it is too much."""
+    ours = _sums(left, balances, target + credits, most_steps // 2)
+    theirs = _sums(right, balances, target + credits, most_steps - most_steps // 2)
     steps = len(ours) + len(theirs)
+    if len(ours) >= most_steps // 2 or len(theirs) >= most_steps - most_steps // 2:
+        return Search((), 0, False, steps)
     by_sum: dict[int, list[int]] = {}
     for total, mask in ours:
         known = by_sum.setdefault(total, [])
@@ -145,13 +152,11 @@ def _meet(
         for other in by_sum.get(target - total, ()):
             found.append(_indexes(mask | other))
             if len(found) == MANY:
-                return Search(tuple(found), MANY, True, steps, accidents)
-    return Search(tuple(found), len(found), True, steps, accidents)
+                return Search(tuple(found), MANY, True, steps)
+    return Search(tuple(found), len(found), True, steps)
 
 
-def _table(
-    groups: list[list[int]], balances: Sequence[int], target: int, grain: int, steps: int, accidents: float
-) -> Search:
+def _table(groups: list[list[int]], balances: Sequence[int], target: int, grain: int, steps: int) -> Search:
     """Bit n of ``once`` says that n·grain can be made, of ``twice`` that it can be made in two ways.
 
     Taking a credit of c off a sum s is the same as not taking c into s + c: all sizes become positive, and
@@ -173,10 +178,10 @@ def _table(
             before.append(once)
             break
     if not once >> top & 1:
-        return Search((), 0, True, steps, accidents)
+        return Search((), 0, True, steps)
     chosen = _walked(groups[: len(before)], balances, before, top, grain)
     ways = MANY if twice >> top & 1 else 1
-    return Search((_signed(groups, balances, chosen),), ways, True, steps, accidents)
+    return Search((_signed(groups, balances, chosen),), ways, True, steps)
 
 
 def _walked(
@@ -210,7 +215,6 @@ def _few(
     balances: Sequence[int],
     target: int,
     limits: Limits,
-    accidents: float,
 ) -> Search:
     """One to three items, and all but one or two of them; never complete."""
     before = {late: early for group in groups for early, late in pairwise(group)}
@@ -229,8 +233,8 @@ def _few(
                 if picked and all(before.get(i, i) in picked for i in picked):
                     found[tuple(sorted(picked))] = None
                 if len(found) == MANY or steps >= limits.steps:
-                    return Search(tuple(found), len(found), len(found) == MANY, steps, accidents)
-    return Search(tuple(found), len(found), False, steps, accidents)
+                    return Search(tuple(found), len(found), len(found) == MANY, steps)
+    return Search(tuple(found), len(found), False, steps)
 
 
 def _of_size(usable: Sequence[int], balances: Sequence[int], wanted: int, size: int) -> Iterator[Indexes]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import comb, gcd, sqrt
 
-from saldo.core.matching.amounts import MANY, Limits, Search, leading, subsets
+from saldo.core.matching.amounts import MANY, Limits, Search, accidents, leading, subsets
 from saldo.core.matching.differences import Fit, fit
 from saldo.core.matching.naming import Document, Naming, by_due_date
 from saldo.core.matching.policy import Policy
@@ -37,19 +36,31 @@ class Candidate:
     facts: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
 class Case:
     """A line with what may be set against it. debits, credits: open, of the payer's own account and of those
-    it is known to pay for, in due date order, none in flight; currency: theirs."""
+    it is known to pay for, in due date order, none in flight. They are loaded when they are asked for."""
 
-    line: Line
-    policy: Policy
-    debits: tuple[OpenItem, ...]
-    credits: tuple[OpenItem, ...]
+    __slots__ = ("_items", "_load", "limits", "line", "policy")
+
+    def __init__(self, line: Line, policy: Policy, load: Callable[[], Iterable[OpenItem]]) -> None:
+        self.line, self.policy, self._load = line, policy, load
+        self.limits = Limits(policy.search_items, policy.search_steps)
+        self._items: tuple[tuple[OpenItem, ...], tuple[OpenItem, ...]] | None = None
 
     @property
-    def limits(self) -> Limits:
-        return Limits(self.policy.search_items, self.policy.search_steps)
+    def debits(self) -> tuple[OpenItem, ...]:
+        return self._loaded()[0]
+
+    @property
+    def credits(self) -> tuple[OpenItem, ...]:
+        return self._loaded()[1]
+
+    def _loaded(self) -> tuple[tuple[OpenItem, ...], tuple[OpenItem, ...]]:
+        if self._items is None:
+            items = [each for each in self._load() if each.balance_mills]
+            debits = tuple(each for each in items if each.balance_mills > 0 and not each.is_in_flight)
+            self._items = debits, tuple(each for each in items if each.balance_mills < 0)
+        return self._items
 
     def fitted(self, items: Iterable[OpenItem]) -> Fit | None:
         return fit(self.line, sorted(items, key=by_due_date), self.policy)
@@ -58,17 +69,6 @@ class Case:
 def alike(items: Sequence[OpenItem]) -> list[object]:
     """Installments of one document are interchangeable where their amounts are equal; nothing else is."""
     return [each.invoice_id if each.invoice_id is not None else -each.item_id for each in items]
-
-
-def accidents(items: Sequence[OpenItem], size: int, target: int) -> float:
-    """How many combinations as small (or as near to all) as the one found make the amount by accident, from
-    above: as amounts.subsets, with the combinations of up to ``size`` items, or of all but so many."""
-    n = len(items)
-    small = min(size, n - size)
-    combinations = sum(comb(n, k) for k in range(small + 1))
-    grain = gcd(target, *(each.balance_mills for each in items))
-    spread = sqrt(sum(float(each.balance_mills) ** 2 for each in items))
-    return min(combinations, 10**15) * grain / spread
 
 
 # --- from what is named ----------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def completed(case: Case, naming: Naming) -> Candidate | None:
         return None
     candidate = Candidate("number.more", whole, (*items, *more))
     candidate.facts["more"] = [each.number for each in more]
-    is_chance = accidents(rest, len(more), missing) > UNLIKELY_ACCIDENTS
+    is_chance = accidents([each.balance_mills for each in rest], len(more), missing) > UNLIKELY_ACCIDENTS
     if search.ways == MANY or not search.complete or is_chance:
         candidate.needs_person = True
         candidate.against.add("ambiguous")
@@ -320,7 +320,9 @@ def _sums(case: Case, target: int) -> _Sums:
 def _kind_of_sum(search: Search, items: Sequence[OpenItem], chosen: Sequence[OpenItem], target: int) -> str:
     if not search.complete:
         return "sum.partial"
-    chance = accidents(items, len(chosen), target)
+    most = target - sum(min(each.balance_mills, 0) for each in items)
+    usable = [each.balance_mills for each in items if each.balance_mills <= most]
+    chance = accidents(usable, len(chosen), target)
     if chance <= UNLIKELY_ACCIDENTS:
         return "sum.unique"
     return "sum.likely" if chance <= LIKELY_ACCIDENTS else "sum.chance"

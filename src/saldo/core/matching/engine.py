@@ -85,6 +85,8 @@ class _Reading:
         self.who = _who(line, payers)
         self.naming = Naming()
         self._cases: dict[tuple[int, ...], Case] = {}
+        self._intent: frozenset[str] | None = None
+        self._settled: tuple[OpenItem | None] | None = None
 
     def proposals(self) -> tuple[Proposal, ...]:
         found: list[Proposal] = []
@@ -116,8 +118,13 @@ class _Reading:
     def _namings(self) -> Iterator[tuple[str, Naming]]:
         """Each thing that can name documents, with what it names."""
         line = self.line
-        reference = references.creditor_reference(line.creditor_reference) or references.creditor_reference(
-            line.text
+        reference = next(
+            (
+                found
+                for text in (line.creditor_reference, line.text)
+                if "RF" in text.upper() and (found := references.creditor_reference(text))
+            ),
+            "",
         )
         if reference:
             hits = self.book.by_creditor_reference(reference)
@@ -253,14 +260,10 @@ class _Reading:
     def _case(self, accounts: tuple[int, ...]) -> Case:
         known = self._cases.get(accounts)
         if known is None:
-            debits, credits = [], []
-            for item in self.book.items_of(accounts, self.line.currency):
-                current = now(self.book, item)
-                if current.balance_mills > 0 and not current.is_in_flight:
-                    debits.append(current)
-                elif current.balance_mills < 0:
-                    credits.append(current)
-            known = self._cases[accounts] = Case(self.line, self.policy, tuple(debits), tuple(credits))
+            items, currency = self.book.items_of, self.line.currency
+            known = self._cases[accounts] = Case(
+                self.line, self.policy, lambda: (now(self.book, each) for each in items(accounts, currency))
+            )
         return known
 
     # --- proposals -----------------------------------------------------------------------------------
@@ -312,33 +315,42 @@ class _Reading:
             latest = line.booking_date + timedelta(days=_EARLY_DAYS)
             if any(each.due_date and each.due_date > latest for each in candidate.chosen):
                 against.add("early")
-            if self._recent(line.amount_mills) is not None:
+            if self.recent is not None:
                 against.add("recent")
             if self.naming.foreign or self._names_settled():
                 against.add("foreign")
             elif any(mention.is_led for mention in self.naming.unknown):
                 against.add("unread")
-            if "on_account" in references.intent(line.text):
+            if "on_account" in self.intent:
                 against.add("rival")
         return against, False
+
+    @property
+    def intent(self) -> frozenset[str]:
+        if self._intent is None:
+            self._intent = references.intent(self.line.text) if self.line.text else frozenset()
+        return self._intent
 
     def _names_settled(self) -> bool:
         return any(all(not each.items for each in choice) for choice in self.naming.choices)
 
-    def _recent(self, mills: int) -> OpenItem | None:
+    @property
+    def recent(self) -> OpenItem | None:
         """An item of the payer's with this very amount that was settled lately."""
-        since = self.line.booking_date - timedelta(days=_RECENT_DAYS)
-        for item in self.book.recently_closed(self.who.accounts, self.line.currency, since):
-            if item.amount_mills == mills:
-                return item
-        return None
+        if self._settled is None:
+            since = self.line.booking_date - timedelta(days=_RECENT_DAYS)
+            closed = self.book.recently_closed(self.who.accounts, self.line.currency, since)
+            same = (item for item in closed if item.amount_mills == self.line.amount_mills)
+            self._settled = (next(same, None),)
+        return self._settled[0]
 
     def _payer_reasons(self, level: str) -> Iterator[Reason]:
         payer = self.who.payer
         yield telling.payer(payer, level, self.line)
 
     def _warnings(self, candidate: Candidate, against: Iterable[str]) -> Iterator[Reason]:
-        return telling.warnings(self.line, candidate, set(against), self._recent(self.line.amount_mills))
+        told = set(against)
+        return telling.warnings(self.line, candidate, told, self.recent if "recent" in told else None)
 
     # --- no item fits --------------------------------------------------------------------------------
 
@@ -351,7 +363,7 @@ class _Reading:
             return more or ([] if found else [self._nobody()])
         if more:
             return more
-        is_said = "on_account" in references.intent(self.line.text) and not self.naming.choices
+        is_said = "on_account" in self.intent and not self.naming.choices
         if is_said or not any(each.probability >= self.policy.propose_above for each in found):
             code = "match_on_account_said" if is_said else "match_on_account"
             more.append(self._apart(ON_ACCOUNT, "none.said" if is_said else "none", [Reason(code)]))
@@ -374,15 +386,12 @@ class _Reading:
             yield self._apart(
                 DUPLICATE, "duplicate", [telling.duplicate(self.line, settled, self.book)], settled.account_id
             )
-        elif not self.naming.choices:
-            recent = self._recent(self.line.amount_mills)
-            if recent is not None:
-                yield self._apart(
-                    DUPLICATE, "duplicate.amount", [telling.duplicate(self.line, recent, self.book)]
-                )
+        elif not self.naming.choices and self.recent is not None:
+            told = telling.duplicate(self.line, self.recent, self.book)
+            yield self._apart(DUPLICATE, "duplicate.amount", [told])
 
     def _advances(self) -> Iterator[Proposal]:
-        if not self.who.accounts or "advance_order" not in references.intent(self.line.text):
+        if not self.who.accounts or "advance_order" not in self.intent:
             return
         if self.naming.choices or self.book.by_order(self.line.text, self.who.known):
             return
