@@ -23,7 +23,7 @@ from saldo.flows.import_documents import ImportResult, import_file
 from saldo.ledger.models import Item, PaymentSighting
 from saldo.ledger.queries import projection_differences
 from saldo.parties.models import CustomerAccount
-from tests.cash_lines import World, balances
+from tests.cash_world import World, balances
 
 pytestmark = pytest.mark.django_db
 
