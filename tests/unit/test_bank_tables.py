@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+from saldo.core.context import Context
 from saldo.core.errors import SaldoError
+from saldo.flows.inspect_documents import inspect_file
 from saldo.formats.bank_records import BankStatement
 from saldo.formats.records import ReadResult
 from saldo.formats.tabular import Mapping, load_profile, open_table, parse_profile, read_records, suggest
@@ -328,3 +332,14 @@ def test_a_cut_list_never_has_another_amount(at: int) -> None:
     for found in read(cut, mapping).statements:
         if not found.is_quarantined:
             assert amounts(found) == [1_250_500, -2_500, 100_000][: len(found.transactions)]
+
+
+def test_an_upload_shows_the_lines_of_a_list_and_refuses_orders() -> None:
+    ctx = cast(Context, SimpleNamespace(language="it"))
+    found = inspect_file(ctx, "lista.csv", (TOP + HEADER + "".join(ROWS) + FOOT).encode())
+    assert (found.kind, found.rows, found.rejections) == ("bank", 3, [])
+    assert [row["amount_mills"] for row in found.preview] == [1_250_500, -2_500, 100_000]
+    orders = "Numero ordine;Cliente;Data ordine;Importo\nO-1;Rossi;02/02/2026;10,00\n"
+    with pytest.raises(SaldoError) as error:
+        inspect_file(ctx, "ordini.csv", orders.encode())
+    assert error.value.code == "mapping_kind_not_imported"

@@ -1,6 +1,5 @@
 """Import: keep the bytes, read them, compare with the ledger, add what is new, say what was refused.
 
-inspect_file   what a file holds and would be read as; writes nothing
 receive        keep the bytes and queue their reading
 process        read a queued batch into the ledger
 import_file    the two together, for the command line, tests and the demo
@@ -10,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import polars as pl
 from django.db import transaction
@@ -26,15 +24,10 @@ from saldo.flows.follow_erp import Followed, follow_erp
 from saldo.flows.import_result import ImportResult
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
 from saldo.flows.reading import Told
-from saldo.formats.detect import TABULAR_KINDS, detect_kind
 from saldo.formats.tabular import (
-    Mapping,
-    RawTable,
     dump_toml,
     open_table,
-    suggest,
     to_customers,
-    to_receivables,
 )
 from saldo.identity.operations import record_event, stamped
 from saldo.intake import operations as intake
@@ -415,86 +408,3 @@ def fail_batch(ctx: Context, batch_id: int, error: Exception) -> None:
         {},
         SaldoError("import_crashed", problem=repr(error)[:300]).text(ctx.language),
     )
-
-
-PREVIEW_ROWS = 20
-# What a company's history must reach back for payment behavior to be known.
-HISTORY_MONTHS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What a file holds and how it would be read. ``missing``: codes of what would make it worth more."""
-
-    kind: str
-    format: str
-    rows: int
-    rejections: list[Rejection]
-    preview: list[dict[str, Any]]
-    mapping_toml: str | None = None
-    mapping_name: str | None = None
-    confidence: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-
-def inspect_file(ctx: Context, name: str, data: bytes, mapping_name_or_toml: str | None = None) -> Inspection:
-    """Read a file without writing anything: its kind, the mapping proposed or asked for, the first rows.
-
-    Raises SaldoError where the file as a whole cannot be read.
-    """
-    format_ = detect_kind(data, name)
-    if format_ not in TABULAR_KINDS:
-        told = reading.read_invoices(data, name)
-        return Inspection(
-            "invoices",
-            format_,
-            told.frame.height,
-            told.rejections,
-            _preview(told.frame),
-            missing=_missing(told.frame),
-        )
-    mapping = reading.mapping_of(mapping_name_or_toml)
-    confidence: dict[str, float] = {}
-    notes: list[str] = []
-    if mapping is None:
-        proposal = suggest(open_table(data, name, None))
-        mapping, confidence = proposal.mapping, dict(proposal.confidence)
-        notes = list(proposal.notes_it if ctx.language == "it" else proposal.notes_en)
-    raw = open_table(data, name, mapping)
-    frame, rejections = _converted(ctx, raw, mapping)
-    return Inspection(
-        kind=mapping.kind,
-        format=format_,
-        rows=frame.height,
-        rejections=[*raw.rejections, *rejections],
-        preview=_preview(frame),
-        mapping_toml=dump_toml(mapping),
-        mapping_name=mapping.name,
-        confidence=confidence,
-        notes=notes,
-        columns=list(raw.columns),
-        missing=_missing(frame) if mapping.kind == "receivables" else [],
-    )
-
-
-def _converted(ctx: Context, raw: RawTable, mapping: Mapping) -> tuple[pl.DataFrame, list[Rejection]]:
-    if mapping.kind == "customers":
-        return to_customers(raw, mapping)
-    return to_receivables(raw, mapping, reading.currency_of_company(ctx, None))
-
-
-def _preview(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return frame.head(PREVIEW_ROWS).to_dicts()
-
-
-def _missing(frame: pl.DataFrame) -> list[str]:
-    """What a good forecast would need and this file does not have: closed items, and 24 months of them."""
-    settled = frame["settled_date"].drop_nulls()
-    if settled.is_empty():
-        return ["closed_items"]
-    first, last = frame["document_date"].min(), settled.max()
-    if isinstance(first, date) and isinstance(last, date) and (last - first).days < HISTORY_MONTHS * 30:
-        return ["history_months"]
-    return []

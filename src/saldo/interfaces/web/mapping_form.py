@@ -47,7 +47,12 @@ class ColumnChoice:
 
 
 def column_choices(profile: Mapping, headers: Sequence[str]) -> list[ColumnChoice]:
-    """Every field the profile may fill, those it fills or that matter most first."""
+    """Every field the profile may fill, those it fills or that matter most first.
+
+    None for other kinds than receivables and customers: those are changed in the profile's text.
+    """
+    if profile.kind not in ("receivables", "customers"):
+        return []
     every = RECEIVABLES_COLUMNS if profile.kind == "receivables" else CUSTOMERS_COLUMNS
     wanted = profile.wanted()
     present = set(headers)

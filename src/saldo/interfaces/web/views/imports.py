@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from saldo.core.errors import SaldoError
-from saldo.flows.import_documents import inspect_file, receive
+from saldo.flows.import_documents import receive
+from saldo.flows.inspect_documents import inspect_file
 from saldo.flows.jobs import defer_confirmation, defer_import
 from saldo.formats.tabular.mapping import importable_profile_names
 from saldo.identity.queries import may_import_anywhere
