@@ -114,6 +114,7 @@ class Desk:
     items: dict[int, int] = field(default_factory=dict)
     installments: dict[int, int] = field(default_factory=dict)
     accounts: dict[int, int] = field(default_factory=dict)
+    numbers: dict[int, str] = field(default_factory=dict)
     _names: dict[tuple[str, str, int], int] = field(default_factory=dict)
     _last_item: int = 0
     _last_line: int = 0
@@ -144,6 +145,7 @@ class Desk:
             .select("company_id", "number", "no", "installment_id")
         )
         self._names = {(codes[c], number, no): i for c, number, no, i in named.iter_rows()}
+        self.numbers = {i: f"{number}#{no}" for _, number, no, i in named.iter_rows()}
 
     # -- what arrives ------------------------------------------------------------------------------------
 
@@ -192,6 +194,11 @@ class Desk:
             row[0]: Best(*row[1:5], _json(row[5]), _json(row[6]), *row[7:])
             for row in _rows(_BEST, [list(lines)])
         }
+
+    def texts(self, line: int) -> tuple[str, str]:
+        """What the line says, and who is named in it."""
+        ((text, name),) = _rows("SELECT text, payer_name FROM cash_banktransaction WHERE id = %s", [line])
+        return text, name
 
     def posted(self, lines: Iterable[int]) -> dict[int, Posted]:
         """Lines whose last posting stands."""
@@ -272,6 +279,39 @@ class Desk:
         entries.write_off(self.context(company_id), self.items[installment], _euro(cents), "office")
 
 
+def euro() -> dict[str, Any]:
+    """Of all booked lines that came in, in cents: set against items, on account, and not posted, with what
+    came in; adds_up: the three are it, line by line and together."""
+    ((came_in, allocated, unapplied, waiting, odd),) = _rows(_EURO, [])
+    return {
+        "came_in": came_in, "allocated": allocated, "on_account": unapplied, "not_posted": waiting,
+        "odd_lines": odd, "adds_up": odd == 0 and came_in == allocated + unapplied + waiting,
+    }  # fmt: skip
+
+
+# What came back of a payment was allocated once, to its item and then to what used it up: used is both.
+_EURO = """
+WITH lines AS (
+    SELECT t.id, t.amount, p.kind, p.payment_id
+      FROM cash_banktransaction t JOIN cash_statement s ON s.id = t.statement_id
+      LEFT JOIN cash_statementrelease r ON r.statement_id = s.id
+      LEFT JOIN LATERAL (SELECT p.kind, p.payment_id FROM cash_posting p WHERE p.transaction_id = t.id
+                          ORDER BY p.sequence DESC LIMIT 1) p ON true
+     WHERE t.kind = 'booked' AND t.amount > 0 AND (NOT s.is_quarantined OR r.id IS NOT NULL)
+       AND coalesce(p.kind, 'undo') IN ('match', 'undo')
+), sums AS (
+    SELECT l.id, l.amount, coalesce(l.kind, 'undo') = 'match' AS is_posted, -i.amount AS paid,
+           coalesce((SELECT sum(coalesce(a.credit_amount, a.amount)) FROM ledger_allocation a
+                      WHERE a.credit_item_id = i.id), 0) AS used
+      FROM lines l LEFT JOIN ledger_item i
+        ON i.payment_id = l.payment_id AND i.kind = 'payment' AND coalesce(l.kind, 'undo') = 'match'
+)
+SELECT coalesce(sum(amount) * 100, 0)::bigint, coalesce(sum(used) FILTER (WHERE is_posted) * 100, 0)::bigint,
+       coalesce(sum(paid - used) FILTER (WHERE is_posted) * 100, 0)::bigint,
+       coalesce(sum(amount) FILTER (WHERE NOT is_posted) * 100, 0)::bigint,
+       count(*) FILTER (WHERE is_posted AND (paid IS DISTINCT FROM amount OR used > paid OR used < 0))
+  FROM sums
+"""
 _ACCOUNTS = """
 SELECT a.id, c.code, a.code FROM parties_customeraccount a JOIN identity_company c ON c.id = a.company_id
 """

@@ -163,7 +163,9 @@ def read_tables(folder: Path) -> Tables:
 def describe(case: Case, t: Tables) -> str:
     """A line with all that is needed to see why it was read so."""
     numbers = t.installments.join(t.invoices.select("invoice_id", "number"), on="invoice_id")
-    names = {row[0]: f"{row[1]}#{row[2]}" for row in numbers.select("installment_id", "number", "no").iter_rows()}
+    names = {
+        row[0]: f"{row[1]}#{row[2]}" for row in numbers.select("installment_id", "number", "no").iter_rows()
+    }
     line, truth, first = case.line, case.truth, case.first
 
     def told(shares: Mapping[int, int]) -> str:
@@ -183,7 +185,9 @@ def describe(case: Case, t: Tables) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cold", action="store_true", help="nothing is learnt")
     parser.add_argument("--days", type=int, default=120, help="measured at the end")
@@ -205,7 +209,9 @@ def main() -> None:
     for title, some in (("WRONG AND AUTOMATIC", wrong), ("KNOWN AND NOT AUTOMATIC", missed)):
         print(f"\n{title}: {len(some)}")
         patterns = Counter((case.first.pattern, case.outcome.verdict) for case in some)
-        print("\n".join(f"  {count:5} {pattern} {said}" for (pattern, said), count in patterns.most_common(40)))
+        print(
+            "\n".join(f"  {count:5} {pattern} {said}" for (pattern, said), count in patterns.most_common(40))
+        )
         print("\n".join(describe(case, t) for case in some[: options.show]))
 
 

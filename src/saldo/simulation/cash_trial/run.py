@@ -9,9 +9,10 @@ Import this only after Django is set up.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,7 @@ from saldo.core.calendar import is_business_day
 from saldo.core.errors import SaldoError
 from saldo.flows.apply_cash import apply_cash
 from saldo.simulation.cash_trial.books import Books
-from saldo.simulation.cash_trial.desk import BankLine, Best, Desk, Posted
+from saldo.simulation.cash_trial.desk import BankLine, Best, Desk, Posted, euro
 from saldo.simulation.cash_trial.documents import Documents
 from saldo.simulation.cash_trial.office import Office
 from saldo.simulation.cash_trial.readings import readings
@@ -65,7 +66,16 @@ class CashTrial:
     counts: Counter[str] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
     open: dict[int, BankLine] = field(default_factory=dict)
+    details: list[str] = field(default_factory=list)
     refused_files: Counter[str] = field(default_factory=Counter)
+
+    def write_details(self, path: Path) -> None:
+        """What was posted wrongly, and what a perfect reader knew and Saldo did not post."""
+        path.write_text("\n".join(self.details) + "\n", encoding="utf-8")
+
+    def euro(self) -> dict[str, Any]:
+        """Every euro of the transfers that Saldo has: allocated + unapplied + not posted is what came in."""
+        return euro()
 
 
 def run(t: Tables, job: CashJob, tell: Tell = lambda day, lines: None) -> CashTrial:
@@ -172,7 +182,24 @@ def _measure(
                 fault_kinds(truth), first.probability if first else 0.0, first.pattern if first else "",
             )
         )  # fmt: skip
+        if (post is not None) != (said == RIGHT and reader.verdict == RIGHT):
+            trial.details.append(_detail(trial, line, truth, first, trial.outcomes[-1]))
     return post is None or said == RIGHT
+
+
+def _detail(trial: CashTrial, line: BankLine, truth: Truth, first: Best | None, outcome: Outcome) -> str:
+    def named(shares: Mapping[int, int]) -> str:
+        names = trial.desk.numbers
+        return ", ".join(f"{names.get(item, item)} {cents}" for item, cents in shares.items()) or "nothing"
+
+    text, name = trial.desk.texts(line.id)
+    shares, _ = _of_best(trial, first)
+    return (
+        f"{outcome.zone} {outcome.verdict} #{line.payment_id} {line.booking_date} {line.cents} {text!r}"
+        f" {name!r} truth {truth.kind} {truth.faults}: {named(truth.paid)}; meant {named(truth.meant)};"
+        f" credits {named(truth.credits)} | {outcome.pattern} p={outcome.probability:.4f}: {named(shares)}"
+        f" {first.differences if first else ''} | reader {outcome.reader} {outcome.reader_why}"
+    )
 
 
 def _of_best(trial: CashTrial, best: Best | None) -> tuple[dict[int, int], dict[int, int]]:
