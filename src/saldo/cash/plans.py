@@ -153,6 +153,7 @@ class Done:
     transaction_id: int
     posting_id: int
     payment_id: int | None
+    payment_item_id: int | None
     account_id: int | None
     allocated_mills: int
     unapplied_mills: int

@@ -252,7 +252,7 @@ def post_refund(
             "transaction": line.id, "posting": posting_id, "amount": amount, "currency": line.currency,
         })  # fmt: skip
         rows.write()
-        return Done(line.id, posting_id, None, account_ids[0], 0, 0, line.currency)
+        return Done(line.id, posting_id, None, None, account_ids[0], 0, 0, line.currency)
 
     return changing(work, line=transaction_id)
 

@@ -190,7 +190,7 @@ def write_postings(
 def _plain(rows: Rows, one: Checked, posting_id: int) -> Done:
     planned, line = one.planned, one.line
     rows.posting(posting_id, line, planned.kind, planned.mode, note=planned.note)
-    return Done(line.id, posting_id, None, None, 0, 0, line.currency)
+    return Done(line.id, posting_id, None, None, None, 0, 0, line.currency)
 
 
 def _match(rows: Rows, one: Checked, posting_id: int, payment_id: int, item_ids: Iterator[int]) -> Done:
@@ -225,8 +225,9 @@ def _match(rows: Rows, one: Checked, posting_id: int, payment_id: int, item_ids:
         "unapplied": decimal_text(one.unapplied_mills, line.currency), "mode": planned.mode,
     })  # fmt: skip
     return Done(
-        line.id, posting_id, payment_id, planned.account_id, allocated, one.unapplied_mills, line.currency
-    )
+        line.id, posting_id, payment_id, payment_item, planned.account_id, allocated, one.unapplied_mills,
+        line.currency,
+    )  # fmt: skip
 
 
 def _write_off(rows: Rows, one: Checked, item_ids: Iterator[int]) -> list[dict[str, Any]]:

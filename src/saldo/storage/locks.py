@@ -14,6 +14,7 @@ T = TypeVar("T")
 # First key of the advisory locks: "SALD" in ASCII. The second key is the company.
 RECORDING = 0x53414C44
 IMPORTING = 0x53414C45
+APPLYING = 0x53414C46
 RETRIED_STATES = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
 ATTEMPTS = 5
 
@@ -32,6 +33,11 @@ def recording_session(company_ids: Sequence[int]) -> AbstractContextManager[None
 def importing(company_ids: Sequence[int]) -> AbstractContextManager[None]:
     """One import at a time for each company: the next one waits."""
     return _session_locks(IMPORTING, company_ids, "")
+
+
+def applying(company_id: int) -> AbstractContextManager[None]:
+    """One run of cash application at a time for a company: the next one waits, and sees what it left."""
+    return _session_locks(APPLYING, [company_id], "")
 
 
 @contextmanager

@@ -1,0 +1,190 @@
+"""The whole run: lines proposed, the sure ones posted, every euro told of, asked again the same answer."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from saldo.cash.aliases import aliases, withdraw
+from saldo.cash.frames import confirmed_counts
+from saldo.cash.models import MatchProposal, Posting, Remittance
+from saldo.cash.policies import set_policy
+from saldo.cash.postings import post_match
+from saldo.cash.undoing import undo
+from saldo.core.matching.records import Difference, Share
+from saldo.flows.apply_cash import CashResult, apply_cash
+from saldo.identity.models import ModelVersion
+from saldo.ledger.models import Payment
+from saldo.ledger.queries import projection_differences
+from tests.cash_world import DAY, World, balances, context
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def run(world: World, **more: Any) -> CashResult:
+    result = apply_cash(context(), world.company.id, **more)
+    assert result.adds_up
+    return result
+
+
+def test_named_invoices_are_paid_and_the_rest_is_proposed_or_left(world: World) -> None:
+    acme, beta = world.account("Acme Forniture S.r.l."), world.account("Beta Impianti S.p.A.")
+    world.invoice(acme, "2026/000117", "1220.00")
+    world.invoice(acme, "2026/000152", "366.00")
+    world.invoice(beta, "2026/000201", "500.00")
+    paid = world.line("1586.00", "SALDO FATT. 2026/000117 E 2026/000152", "ACME FORNITURE SRL")
+    guess = world.line("500.00", "BONIFICO", "BETA IMPIANTI SPA")
+    nobody = world.line("77.10", "GIROCONTO", "XY")
+    result = run(world)
+    (sums,) = result.currencies.values()
+    assert (sums.lines, sums.posted_lines, sums.left_lines) == (3, 1, 1)
+    assert (sums.allocated_mills, sums.proposed_mills, sums.left_mills) == (1_586_000, 500_000, 77_100)
+    assert sums.line_rate == pytest.approx(1 / 3)
+    (posting,) = Posting.objects.all()
+    assert (posting.transaction_id, posting.mode, posting.proposal.rank) == (paid, "auto", 1)
+    assert balances(acme) == {} and balances(beta) == {"2026/000201": "500.00"}
+    first = MatchProposal.objects.get(transaction=guess, rank=1)
+    assert first.account_id == beta and first.shares[0]["mills"] == 500_000 and first.reasons
+    assert ModelVersion.objects.get(id=first.model_version_id).parameters["policy"]["auto_above"] == 0.995
+    assert MatchProposal.objects.filter(transaction=nobody).exists()
+    assert projection_differences() == []
+
+
+def test_asked_again_it_says_the_same_and_writes_nothing(world: World) -> None:
+    acme = world.account("Acme Forniture S.r.l.")
+    world.invoice(acme, "2026/000117", "1220.00")
+    world.line("300.00", "acconto", "ACME FORNITURE SRL")
+    world.line("1220.00", "fattura 2026/000117", "ACME FORNITURE SRL")
+    first = run(world)
+    before = (MatchProposal.objects.count(), Posting.objects.count())
+    again = run(world)
+    assert (MatchProposal.objects.count(), Posting.objects.count()) == before
+    assert first.posted == 1 and again.lines == first.lines - first.posted and again.posted == 0
+
+
+def test_a_dry_run_tells_and_takes_back(world: World) -> None:
+    acme = world.account("Acme Forniture S.r.l.")
+    world.invoice(acme, "2026/000117", "1220.00")
+    world.line("1220.00", "fattura 2026/000117", "ACME FORNITURE SRL")
+    assert run(world, dry_run=True).posted == 1
+    assert Payment.objects.count() == MatchProposal.objects.count() == 0
+    assert run(world).posted == 1
+
+
+def test_a_second_payment_of_one_run_sees_the_first(world: World) -> None:
+    acme = world.account("Acme Forniture S.r.l.")
+    world.invoice(acme, "2026/000117", "1220.00")
+    lines = [world.line("1220.00", "fattura 2026/000117", "ACME FORNITURE SRL") for _ in range(2)]
+    assert run(world).posted == 1
+    assert Posting.objects.get().transaction_id == lines[0]
+    assert MatchProposal.objects.get(transaction=lines[1], rank=1).kind == "duplicate"
+    assert balances(acme) == {}
+
+
+def test_lines_that_must_not_be_posted_are_not_looked_at(world: World) -> None:
+    acme = world.account("Acme Forniture S.r.l.")
+    world.invoice(acme, "2026/000117", "1220.00")
+    said = ("1220.00", "fattura 2026/000117", "ACME FORNITURE SRL")
+    world.line(*said, kind="intraday")
+    world.line(*said, status="PDNG")
+    world.line(*said, statement=world.held_statement())
+    world.line("-1220.00", *said[1:])
+    assert run(world).lines == 0
+
+
+def test_an_advice_says_what_a_bare_line_pays_and_is_used_once(world: World) -> None:
+    acme = world.account("Acme Forniture S.r.l.", vat="IT01234567897")
+    for number, amount in (("2026/000117", "1220.00"), ("2026/000152", "366.00"), ("2026/000160", "366.00")):
+        world.invoice(acme, number, amount)
+    lines = [{"number": number, "date": None, "paid_mills": mills, "is_credit": False}
+             for number, mills in (("2026/000117", 1_220_000), ("2026/000160", 366_000))]  # fmt: skip
+    Remittance.objects.create(
+        company_id=world.company.id, key="R1", medium="pdf", payer_name="ACME FORNITURE", total=Decimal(1586),
+        payment_date=DAY - timedelta(2), received_date=DAY - timedelta(3), currency="EUR", adds_up=True,
+        lines=lines, recorded_at=context().clock(),
+    )  # fmt: skip
+    line, later = (
+        world.line("1586.00", "BON.SEPA", "ACME FORNITURE SRL", day=DAY + timedelta(n)) for n in (0, 1)
+    )
+    run(world)
+    assert [p.transaction_id for p in Posting.objects.all()] == [line]
+    assert balances(acme) == {"2026/000152": "366.00"}
+    run(world)
+    assert not Posting.objects.filter(transaction=later).exists()
+    assert "advice" not in MatchProposal.objects.filter(transaction=later, rank=1).latest("run").pattern
+
+
+def test_what_an_export_closed_is_found_until_a_line_is_too_late_for_it(world: World) -> None:
+    from saldo.flows.import_documents import import_file
+
+    profile = (
+        "[export]\ncomplete = true\n[columns]\ncustomer_code = 'c'\ncustomer_name = 'm'\nnumber = 'n'\n"
+        "document_date = 'd'\ndue_date = 'due'\namount = 'a'\nopen = 'o'\n"
+    )
+
+    def export(day: date, *rows: str) -> None:
+        data = "\n".join(("c;m;n;d;due;a;o", *rows)).encode()
+        import_file(
+            context(day), "p.csv", data, mapping=profile, company_code="ONE", as_at=day, accept_closures=True
+        )
+
+    name = "Acme Forniture S.r.l."
+    rows = [f"A;{name};2026/000{n};10/01/2026;31/01/2026;100,00;100,00" for n in (117, 118, 119)]
+    export(date(2026, 3, 1), *rows)
+    export(date(2026, 3, 12), rows[2])
+    early = world.line("100.00", "fatt. 2026/000117", "ACME FORNITURE SRL", day=date(2026, 3, 11))
+    late = world.line("100.00", "fatt. 2026/000118", "ACME FORNITURE SRL", day=date(2026, 3, 20))
+    run(world)
+    posting = Posting.objects.get()
+    assert posting.transaction_id == early
+    assert balances(posting.account_id) == {"2026/000119": "100.00"}
+    assert MatchProposal.objects.get(transaction=late, rank=1).kind == "duplicate"
+
+
+def test_what_people_confirm_counts_and_teaches(world: World) -> None:
+    acme, beta = world.account("Acme Forniture S.r.l."), world.account("Beta Impianti S.p.A.")
+    iban = "IT11A0000000000000000000001"
+    for n in range(4):
+        world.invoice(acme, f"2026/00010{n}", f"{100 + n}.00")
+    right = world.line("100.00", "BONIFICO", "ACME FORNITURE SRL", payer_iban=iban)
+    wrong = world.line("101.00", "BONIFICO", "ACME FORNITURE SRL", payer_iban=iban)
+    undone = world.line("102.00", "fattura 2026/000102", "ACME FORNITURE SRL", payer_iban=iban)
+    run(world)
+    assert confirmed_counts(context(), world.company.id) == {}, (
+        "an automatic posting is no evidence by itself"
+    )
+    first = MatchProposal.objects.get(transaction=right, rank=1)
+    shares = [Share(one["item"], one["mills"]) for one in first.shares]
+    differences = [Difference(one["kind"], one["item"], one["mills"]) for one in first.differences]
+    post_match(context(), right, first.account_id, shares, differences, "confirmed", first.id)
+    post_match(context(), wrong, beta, [])
+    auto = Posting.objects.get(transaction=undone)
+    undo(context(), undone, "era altro")
+    second = MatchProposal.objects.get(transaction=wrong, rank=1)
+    expected = {first.pattern: [1, 0], auto.proposal.pattern: [0, 1]}
+    expected.setdefault(second.pattern, [0, 0])[1] += 1
+    assert confirmed_counts(context(), world.company.id) == {p: tuple(c) for p, c in expected.items()}
+    learnt = aliases(context(), world.company.id)
+    assert set(learnt.select("value", "account_id").rows()) >= {(iban, acme), (iban, beta)}
+    withdraw(context(), learnt.filter(account_id=beta, kind="iban")["alias_id"][0], "sbaglio")
+    bare = world.line("103.00", "BONIFICO", "", payer_iban=iban)
+    run(world)
+    assert MatchProposal.objects.filter(transaction=bare, rank=1).latest("run").account_id == acme
+
+
+def test_a_company_that_wants_to_see_everything_gets_proposals_only(world: World) -> None:
+    acme = world.account("Acme Forniture S.r.l.")
+    world.invoice(acme, "2026/000117", "1220.00")
+    line = world.line("1220.00", "fattura 2026/000117", "ACME FORNITURE SRL")
+    set_policy(context(), world.company.id, {"auto_above": 1.0})
+    result = run(world)
+    assert result.posted == 0
+    assert MatchProposal.objects.get(transaction=line, rank=1).zone == "propose"
