@@ -98,7 +98,7 @@ def _head_faults(head: SlipHead) -> Iterator[Rejection]:
     if not _SIA.fullmatch(head.sia):
         yield fault("SIA", head.sia)
     for what, value in (("ABI", head.abi), ("CAB", head.cab)):
-        if not _FIVE_DIGITS.fullmatch(value):
+        if not is_bank_code(value):
             yield fault(what, value)
     if not _ACCOUNT.fullmatch(head.account):
         yield fault("C/C", head.account)
@@ -138,7 +138,7 @@ def _receipt_faults(one: SlipReceipt) -> Iterator[Rejection]:
     if not is_tax_code(one.debtor_tax_code):
         yield _fault("collection_tax_code_invalid", one, one.debtor_tax_code)
     for value in (one.debtor_abi, one.debtor_cab):
-        if not _FIVE_DIGITS.fullmatch(value):
+        if not is_bank_code(value):
             yield _fault("collection_bank_invalid", one, f"{one.debtor_abi} {one.debtor_cab}".strip())
             break
     for text, limit in ((one.debt_reference, 80), (one.debtor_code, 16)):
@@ -146,6 +146,11 @@ def _receipt_faults(one: SlipReceipt) -> Iterator[Rejection]:
             yield _fault("collection_text_too_long", one, text, limit=limit)
     if not ascii_text(one.debt_reference):
         yield _fault("collection_reference_missing", one, "")
+
+
+def is_bank_code(text: str) -> bool:
+    """An ABI or a CAB."""
+    return bool(_FIVE_DIGITS.fullmatch(text))
 
 
 def is_tax_code(text: str) -> bool:

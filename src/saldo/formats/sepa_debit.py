@@ -133,7 +133,7 @@ def _debit_faults(debit: Debit, head: DebitHead) -> Iterator[Rejection]:
         yield _fault("collection_scheme_invalid", debit, debit.scheme)
     if debit.sequence not in SEQUENCES:
         yield _fault("collection_sequence_invalid", debit, debit.sequence)
-    if not is_sepa_text(debit.mandate_id) or len(debit.mandate_id) > 35:
+    if not is_mandate_id(debit.mandate_id):
         yield _fault("collection_mandate_invalid", debit, debit.mandate_id)
     if debit.mandate_date > head.created_at.date():
         yield _fault("collection_mandate_future", debit, debit.mandate_date.isoformat())
@@ -147,6 +147,10 @@ def _debit_faults(debit: Debit, head: DebitHead) -> Iterator[Rejection]:
         yield _fault("collection_text_too_long", debit, debit.text, limit=140)
     if not sepa_text(debit.text):
         yield _fault("collection_reference_missing", debit, debit.text)
+
+
+def is_mandate_id(text: str) -> bool:
+    return is_sepa_text(text) and len(text) <= 35
 
 
 def is_iban(text: str) -> bool:

@@ -1,0 +1,347 @@
+"""Receipts and direct debits from presentation to safety or return, on the real ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from saldo.core.context import Context
+from saldo.core.money import Money
+from saldo.formats.bank_records import CollectionFlow, CollectionOutcome
+
+pytestmark = pytest.mark.usefixtures("db")
+
+EUR = "EUR"
+
+
+def D(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@dataclass
+class World:
+    """A company with an account at a bank, customers, and days on which things happen."""
+
+    make_ctx: Any
+    company: Any = None
+    bank: Any = None
+    accounts: dict[str, int] = field(default_factory=dict)
+    items: dict[str, int] = field(default_factory=dict)
+    statement: Any = None
+    lines: int = 0
+
+    def ctx(self, day: str) -> Context:
+        ctx: Context = self.make_ctx(day)
+        return ctx.within(self.company.id) if self.company else ctx
+
+    def invoice(self, day: str, code: str, number: str, amount: str, due: str, method: str = "MP12") -> int:
+        from saldo.ledger.entries import record_invoice
+
+        made = record_invoice(
+            self.ctx(day), self.accounts[code], number, Money(Decimal(amount), EUR),
+            [(D(due), Decimal(amount))], document_date=D(day), payment_method=method,
+        )  # fmt: skip
+        self.items[number] = made.item_ids[0]
+        return made.item_ids[0]
+
+    def line(self, day: str, amount: str, text: str, code: str = "", **more: Any) -> int:
+        from saldo.cash.models import BankTransaction
+
+        self.lines += 1
+        made = BankTransaction.objects.create(
+            company_id=self.company.id, bank_account_id=self.bank.id, statement=self.statement, kind="booked",
+            key=f"line {self.lines}", ordinal=self.lines, booking_date=D(day), amount=Decimal(amount),
+            currency=EUR, text=text, code=code, recorded_at=self.ctx(day).clock(), **more,
+        )  # fmt: skip
+        return int(made.id)
+
+    def apply(self, day: str) -> Any:
+        from saldo.flows.collect import apply_lines
+
+        return apply_lines(self.ctx(day), self.company.id)
+
+    def flow(self, day: str, kind: str, *receipts: tuple[str, str, str, str, str]) -> Any:
+        """receipts: number, amount, due, outcome, debt."""
+        from saldo.flows.collect import take_in_flow
+
+        outcomes = tuple(
+            CollectionOutcome(
+                n, receipt, int(Decimal(amount) * 1000), D(due), "30000", outcome, "C1", "Alfa Esempio Srl",
+                "07771010159", debt, "99995", "01600",
+            )
+            for n, (receipt, amount, due, outcome, debt) in enumerate(receipts, start=1)
+        )  # fmt: skip
+        presented = kind == "riba-presented"
+        flow = CollectionFlow(
+            kind, "AB012" if presented else "99991", "99991" if presented else "AB012", D(day),
+            f"RB{day.replace('-', '')}000042" if presented else f"ES{day}", outcomes,
+            sum(one.amount_mills for one in outcomes),
+        )  # fmt: skip
+        return take_in_flow(self.ctx(day), flow, None)
+
+    def balance(self, number: str, day: str) -> Decimal:
+        from saldo.ledger.queries import open_items
+
+        found = open_items(self.ctx(day)).filter(pl.col("item_id") == self.items[number])
+        return Decimal(found["balance_mills"][0]) / 1000 if found.height else Decimal(0)
+
+    def totals(self, day: str) -> dict[str, Any]:
+        from saldo.ledger.queries import totals
+
+        found = totals(self.ctx(day)).to_dicts()
+        return found[0] if found else {"open_mills": 0, "credits_mills": 0, "overdue_mills": 0}
+
+    def state(self, receipt: str = "") -> str:
+        from saldo.cash.collections import orders
+
+        found = [o for o in orders(self.ctx("2026-12-31"), all_days=True) if receipt in o.receipt]
+        (order,) = found
+        return str(order.state)
+
+    def against(self, number: str) -> list[tuple[str, Decimal]]:
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT c.kind, sum(a.amount) FROM ledger_allocation a JOIN ledger_item c "
+                "ON c.id = a.credit_item_id WHERE a.debit_item_id = %s GROUP BY c.kind "
+                "HAVING sum(a.amount) <> 0 ORDER BY 1",
+                [self.items[number]],
+            )
+            return [(kind, amount) for kind, amount in cursor.fetchall()]
+
+    def settle(self, day: str) -> Any:
+        from saldo.flows.collect import settle
+
+        return settle(self.ctx(day), self.company.id)
+
+    def in_flight(self, day: str) -> list[int]:
+        from saldo.cash.collections import in_flight
+
+        return in_flight(self.ctx(day))["item_id"].to_list()
+
+
+@pytest.fixture
+def world(make_ctx: Any) -> World:
+    from saldo.cash.models import BankAccount, Statement
+    from saldo.identity.operations import ensure_company
+    from saldo.parties.models import Customer, CustomerAccount
+
+    world = World(make_ctx)
+    ctx = make_ctx("2026-01-01")
+    world.company = ensure_company(ctx, "OFF", "Officine Esempio Srl", EUR, "IT07771000150")
+    world.bank = BankAccount.objects.create(
+        company_id=world.company.id, name="Banca", iban="IT96A9999111200000000555001", abi="99991", cab="11200",
+        number="000000555001", sia="AB012", bic="IMMGIT2XXXX", creditor_id="IT90ZZZ07770001018",
+        recorded_at=ctx.clock(),
+    )  # fmt: skip
+    world.statement = Statement.objects.create(
+        bank_account=world.bank, kind="booked", identity="S1", currency=EUR, lines=0, recorded_at=ctx.clock()
+    )
+    for code, name, vat in (
+        ("C1", "Alfa Esempio Srl", "IT07771010159"),
+        ("C2", "Beta Prova Spa", "IT07771020158"),
+    ):
+        customer = Customer.objects.create(
+            name=name, search_text=name.lower(), sort_name=name.lower(), vat_number=vat, country="IT",
+            address="Via Uno 1", zip_code="00100", city="Roma", province="RM",
+        )  # fmt: skip
+        account = CustomerAccount.objects.create(
+            company_id=world.company.id, customer=customer, code=code, recorded_at=ctx.clock()
+        )
+        world.accounts[code] = account.id
+    return world
+
+
+SLIP = ("0000000015", "1000.00", "2026-03-31", "presented", "FATT. 7/26 DEL 05/01/2026 RATA 1")
+
+
+def presented(world: World) -> None:
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31")
+    taken = world.flow("2026-03-02", "riba-presented", SLIP)
+    assert (taken.done, taken.unchanged, taken.rejections, taken.notices) == (1, 0, (), ())
+
+
+def test_advance_before_the_due_date_is_not_a_payment(world: World) -> None:
+    presented(world)
+    world.line("2026-03-10", "1000.00", "ACCREDITO DISTINTA 000042 SBF", "30")
+    told = world.apply("2026-03-10")
+    assert told.slips == 1 and not told.waiting
+    assert world.balance("7/26", "2026-03-10") == 1000 and world.in_flight("2026-03-10") == [
+        world.items["7/26"]
+    ]
+    assert world.settle("2026-03-30").provisional == 0
+    assert world.settle("2026-03-31").provisional == 1
+    assert world.balance("7/26", "2026-03-30") == 1000 and world.balance("7/26", "2026-03-31") == 0
+    assert world.against("7/26") == [("provisional_payment", Decimal("1000.000"))]
+
+
+def test_safe_days_make_it_paid(world: World) -> None:
+    from saldo.cash.collections import at_risk
+
+    presented(world)
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    world.apply("2026-04-01")
+    assert world.state() == "provisional"
+    assert at_risk(world.ctx("2026-04-02")).to_dicts() == [
+        {"account_id": world.accounts["C1"], "currency": EUR, "at_risk_mills": 1_000_000}
+    ]
+    # Easter: 3 and 6 April are no banking days; the tenth banking day after 31 March is 16 April.
+    assert world.settle("2026-04-16").paid == 0
+    assert world.settle("2026-04-17").paid == 1 and world.settle("2026-04-17").paid == 0
+    assert world.against("7/26") == [("payment", Decimal("1000.000"))]
+    assert world.balance("7/26", "2026-03-31") == 0 and world.balance("7/26", "2026-03-30") == 1000
+    assert at_risk(world.ctx("2026-04-17")).is_empty() and world.in_flight("2026-04-17") == []
+    assert world.totals("2026-04-17")["credits_mills"] == 0
+
+
+@pytest.mark.parametrize("stage", ["in flight", "provisional", "paid"])
+def test_insoluto_reopens_at_the_original_due_date(world: World, stage: str) -> None:
+    presented(world)
+    if stage != "in flight":
+        world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+        world.apply("2026-04-01")
+    day = "2026-04-02"
+    if stage == "paid":
+        world.settle("2026-04-30")
+        day = "2026-05-04"
+    world.line(day, "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37", payer_name="ALFA ESEMPIO SRL")
+    world.line(day, "-6.50", "COMMISSIONI SU INSOLUTO", "16")
+    told = world.apply(day)
+    assert (told.returns, told.fees, told.waiting) == (1, 1, [])
+    assert world.state() == "returned" and world.balance("7/26", day) == 1000
+    totals = world.totals(day)
+    assert totals["open_mills"] == totals["overdue_mills"] == 1_000_000 and totals["credits_mills"] == 0
+    assert totals["oldest_due_date"] == D("2026-03-31")
+    if stage != "in flight":
+        assert world.totals("2026-04-01")["open_mills"] == 0
+    # Time changes nothing more, and the same line is not open any more.
+    world.settle("2026-12-31")
+    assert world.balance("7/26", "2026-12-31") == 1000 and world.apply("2026-12-31").done == []
+
+
+def test_the_fee_is_charged_only_where_it_was_agreed(world: World) -> None:
+    from saldo.cash.collections import set_rules
+    from saldo.identity.queries import events_of
+
+    presented(world)
+    set_rules(world.ctx("2026-01-01"), world.company.id, recharge_fees=True)
+    world.line("2026-04-02", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.line("2026-04-02", "-6.50", "COMMISSIONI SU INSOLUTO", "16")
+    world.apply("2026-04-02")
+    assert world.totals("2026-04-02")["open_mills"] == 1_006_500
+    events = [
+        one["data"] for one in events_of("account", world.accounts["C1"]) if one["kind"] == "cash.return_fee"
+    ]
+    assert [(one["amount"], one["is_charged"]) for one in events] == [("6.50", True)]
+
+
+@pytest.mark.parametrize("first", ["flow", "line"])
+def test_line_and_flow_make_one_return(world: World, first: str) -> None:
+    presented(world)
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    world.apply("2026-04-01")
+    outcome = (*SLIP[:3], "unpaid", SLIP[4])
+    if first == "flow":
+        assert world.flow("2026-04-02", "riba-outcomes", outcome).done == 1
+    world.line("2026-04-02", "-1000.00", "EFFETTI INSOLUTI", "37", end_to_end_id="R000000015")
+    assert world.apply("2026-04-02").returns == 1
+    if first == "line":
+        taken = world.flow("2026-04-03", "riba-outcomes", outcome)
+        assert (taken.done, taken.unchanged) == (0, 1)
+    assert (
+        world.balance("7/26", "2026-04-03") == 1000 and world.totals("2026-04-03")["open_mills"] == 1_000_000
+    )
+    # A second return line of the same receipt is not believed.
+    world.line("2026-04-07", "-1000.00", "EFFETTI INSOLUTI", "37", end_to_end_id="R000000015")
+    told = world.apply("2026-04-07")
+    assert told.returns == 0 and [one.reason for one in told.waiting] == ["return_unknown"]
+
+
+def test_paid_by_the_flow_before_the_credit(world: World) -> None:
+    presented(world)
+    taken = world.flow("2026-04-14", "riba-outcomes", (*SLIP[:3], "paid", SLIP[4]))
+    assert taken.done == 1 and world.against("7/26") == [("payment", Decimal("1000.000"))]
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    assert world.apply("2026-04-15").slips == 1
+    assert world.against("7/26") == [("payment", Decimal("1000.000"))]
+    assert world.totals("2026-04-15")["credits_mills"] == 0
+
+
+def test_unknown_cause_waits_for_a_person(world: World) -> None:
+    from saldo.cash.collections import batches
+
+    presented(world)
+    assert world.flow("2026-04-14", "riba-outcomes", (*SLIP[:3], "unknown", SLIP[4])).done == 1
+    (batch,) = batches(world.ctx("2026-04-14"))
+    assert (batch.unclear, batch.returned, batch.paid) == (1, 0, 0)
+    assert world.in_flight("2026-04-14") == [world.items["7/26"]]
+
+
+def test_a_flow_is_taken_in_once(world: World) -> None:
+    presented(world)
+    again = world.flow("2026-03-02", "riba-presented", SLIP)
+    assert (again.done, again.unchanged) == (0, 1)
+    lost = world.flow("2026-04-14", "riba-outcomes", ("99", "5.00", "2026-03-31", "paid", ""))
+    assert lost.done == 0 and [one.code for one in lost.rejections] == ["collection_order_unknown"]
+
+
+def test_an_installment_that_comes_later_is_tied(world: World) -> None:
+    taken = world.flow("2026-03-02", "riba-presented", SLIP)
+    assert [one.code for one in taken.notices] == ["collection_untied"]
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31")
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    world.apply("2026-04-01")
+    assert world.balance("7/26", "2026-04-01") == 0
+
+
+def test_what_is_not_clear_is_not_tied(world: World) -> None:
+    for number in ("8/26", "9/26"):
+        world.invoice("2026-01-05", "C1", number, "1000.00", "2026-03-31")
+    taken = world.flow("2026-03-02", "riba-presented", (*SLIP[:4], "SALDO FATTURE GENNAIO"))
+    assert [one.code for one in taken.notices] == ["collection_untied"] and world.in_flight(
+        "2026-03-02"
+    ) == []
+
+
+def test_ambiguous_credit_waits(world: World) -> None:
+    presented(world)
+    world.invoice("2026-01-05", "C2", "9/26", "1000.00", "2026-03-31")
+    other = ("0000000016", "1000.00", "2026-03-31", "presented", "FATT. 9/26 DEL 05/01/2026 RATA 1")
+    world.flow("2026-03-03", "riba-presented", other)
+    world.line("2026-03-31", "1000.00", "EFFETTI SBF", "30")
+    told = world.apply("2026-04-01")
+    assert told.done == [] and [one.reason for one in told.waiting] == ["slip_ambiguous"]
+    world.line("2026-03-31", "999.00", "EFFETTI SBF", "30")
+    assert [one.reason for one in world.apply("2026-04-01").waiting] == ["slip_ambiguous", "slip_unknown"]
+
+
+def test_erp_closed_it_first(world: World) -> None:
+    """An ERP may close a receipt's invoice by its own list: one closing, and one return."""
+    from saldo.ledger.operations import set_counters
+
+    presented(world)
+    item = world.items["7/26"]
+    ctx = replace(world.ctx("2026-03-05"), recorded_at=world.ctx("2026-03-05").clock())
+    target = pl.DataFrame(
+        [{"item_id": item, "company_id": world.company.id, "account_id": world.accounts["C1"], "invoice_id": None,
+          "installment_no": 1, "currency": EUR, "sign": 1, "item_date": D("2026-01-05"),
+          "counter_mills": 1_000_000, "counter_kind": "closure", "counter_date": D("2026-03-05"),
+          "reason": "vanished", "row": 0, "details": None}],
+        schema_overrides={"invoice_id": pl.Int64, "details": pl.String},
+    )  # fmt: skip
+    set_counters(ctx, target, None)
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    world.apply("2026-04-01")
+    assert world.against("7/26") == [("closure", Decimal("1000.000"))]
+    world.settle("2026-04-30")
+    assert world.against("7/26") == [("payment", Decimal("1000.000"))]
+    assert world.totals("2026-04-30")["credits_mills"] == world.totals("2026-04-30")["open_mills"] == 0
+    world.line("2026-05-04", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.apply("2026-05-04")
+    assert world.balance("7/26", "2026-05-04") == 1000 and world.totals("2026-05-04")["credits_mills"] == 0
