@@ -47,11 +47,15 @@ LEGAL_FORMS = frozenset(
     "company sarl sa sasu eurl sci sl slu sca bv nv bvba sprl doo dd sro as ab oy aps zoo spzoo kft zrt unipersonale "
     "liquidazione liq uninominale semplice responsabilita limitata azioni".split()
 )
-_FILLERS = frozenset("di de del della dei degli e ed and und et y the la il le a f lli flli per in da con".split())
+_FILLERS = frozenset(
+    "di de del della dei degli e ed and und et y the la il le a f lli flli per in da con".split()
+)
 _NOT_CORE = LEGAL_FORMS | _FILLERS
 _FORMER = frozenset("ex gia former formerly ehemals fka".split())
 _LONE_LETTERS = re.compile(r"\b[a-z](?: [a-z])+\b")
-_TAX_CODE_IN_TEXT = re.compile(r"(?<!\d)\d{11}(?!\d)|(?<![A-Z0-9])[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z](?![A-Z0-9])")
+_TAX_CODE_IN_TEXT = re.compile(
+    r"(?<!\d)\d{11}(?!\d)|(?<![A-Z0-9])[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z](?![A-Z0-9])"
+)
 _NOT_MARK = re.compile(r"[^A-Z0-9]+")
 
 
@@ -209,7 +213,9 @@ class _Names:
                 yield _LEAST_LIKENESS, places
         near = self._near(asked)
         texts = {at: self._cores[at] for at in near}
-        hits = process.extract(" ".join(asked.core), texts, scorer=fuzz.token_sort_ratio, limit=8, score_cutoff=50)
+        hits = process.extract(
+            " ".join(asked.core), texts, scorer=fuzz.token_sort_ratio, limit=8, score_cutoff=50
+        )
         for _, _, at in hits:
             likeness = self._likeness(asked.core, self._cores[at].split())
             if likeness >= _LEAST_LIKENESS:
@@ -410,7 +416,9 @@ class Payers:
                 share = SCORES["ultimate_name"] / SCORES["name"] if kind != "alias_name" else 0.95
                 best.update({a: s * share for a, s in scores.items() if s * share > best.get(a, 0.0)})
             told["ultimate_name"] = best
-        return self._weighed({kind: scores for kind, scores in told.items() if 0 < len(scores) <= MOST_SHARED})
+        return self._weighed(
+            {kind: scores for kind, scores in told.items() if 0 < len(scores) <= MOST_SHARED}
+        )
 
     def _by_name(self, name: str) -> dict[str, dict[int, float]]:
         asked = spelling(name)
@@ -428,7 +436,9 @@ class Payers:
         return told
 
     def _accounts_of(self, customers: Iterable[int]) -> list[int]:
-        return [account_id for customer_id in sorted(customers) for account_id in self._of_customer[customer_id]]
+        return [
+            account_id for customer_id in sorted(customers) for account_id in self._of_customer[customer_id]
+        ]
 
     def _weighed(self, told: dict[str, dict[int, float]]) -> tuple[Payer, ...]:
         """All kinds of evidence put together, account by account."""
@@ -450,7 +460,9 @@ class Payers:
                 score += (1 - score) * worth[kinds[1]] / 2
             against = sum(kind in _STRONG and own not in named for kind, named in customers.items())
             is_unique = self._is_unique(account_id, kinds[0], told[kinds[0]])
-            payers.append(Payer(account_id, kinds[0], round(score * 0.85**against, 4), is_unique, tuple(kinds)))
+            payers.append(
+                Payer(account_id, kinds[0], round(score * 0.85**against, 4), is_unique, tuple(kinds))
+            )
         return tuple(sorted(payers, key=lambda payer: (-payer.score, payer.account_id)))
 
     def _is_unique(self, account_id: int, kind: str, scores: dict[int, float]) -> bool:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
 from stdnum import iban
 from stdnum.it import iva
@@ -90,8 +92,7 @@ _MOST_DIGITS = 20
 _MOST_CODE = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of a text that has a digit; Mention tells what the fields mean."""
 
     text: str
@@ -184,7 +185,7 @@ def _reference(reading: _Reading, hit: re.Match[str]) -> None:
 
 
 def _priced(reading: _Reading, hit: re.Match[str]) -> None:
-    """"500,00 EUR" is an amount; "FT 1234 EUR" may be a number after all."""
+    """ "500,00 EUR" is an amount; "FT 1234 EUR" may be a number after all."""
     digits = hit.group().rstrip(" EUROSDGBPCHF$\u20ac\u00a3")
     if digits.isdigit() and reading.says in ("document", "credit"):
         _add(reading, hit.start(), hit.end(), [_piece(reading, hit.start(), hit.start() + len(digits))])
@@ -193,10 +194,10 @@ def _priced(reading: _Reading, hit: re.Match[str]) -> None:
 
 
 def _decimal(reading: _Reading, hit: re.Match[str]) -> None:
-    """"1234,56": an amount, or two numbers of a list."""
+    """ "1234,56": an amount, or two numbers of a list."""
     start, comma = hit.start(), hit.group().index(",") + hit.start()
     both = [_piece(reading, start, comma), _piece(reading, comma + 1, hit.end())]
-    _add(reading, start, hit.end(), [replace(piece, looks_like="amount") for piece in both])
+    _add(reading, start, hit.end(), [piece._replace(looks_like="amount") for piece in both])
 
 
 def _dated(reading: _Reading, hit: re.Match[str]) -> None:
@@ -205,7 +206,7 @@ def _dated(reading: _Reading, hit: re.Match[str]) -> None:
     gap = hit.start() - reading.end
     if 0 <= gap <= 3 and (day or year):
         for at in range(reading.last, len(reading.found)):
-            reading.found[at] = replace(reading.found[at], document_date=day, year=year)
+            reading.found[at] = reading.found[at]._replace(document_date=day, year=year)
     reading.has_to = False
     reading.chain.clear()
 
@@ -213,7 +214,7 @@ def _dated(reading: _Reading, hit: re.Match[str]) -> None:
 def _day(reading: _Reading, hit: re.Match[str]) -> None:
     """A date without such a word: perhaps of the number before it, perhaps itself a number ("12/3/2026")."""
     is_due = reading.says == "due"
-    numbers = [replace(_piece(reading, hit.start(), hit.end()), looks_like="date", is_led=False)]
+    numbers = [_piece(reading, hit.start(), hit.end())._replace(looks_like="date", is_led=False)]
     if not is_due and reading.end >= 0 and hit.start() - reading.end <= 2:
         _dated(reading, hit)
     _add(reading, hit.start(), hit.end(), numbers if "/" in hit.group() else [])
@@ -258,7 +259,7 @@ _MONTH_NAMES = {
 
 def _token(reading: _Reading, hit: re.Match[str]) -> None:
     text, start = hit.group(), hit.start()
-    if not _DIGIT.search(text):
+    if text.isalpha() or not _DIGIT.search(text):
         _word(reading, text)
         return
     size = _words_before(text)
@@ -288,28 +289,29 @@ def _words_before(text: str) -> int:
 
 
 def _word(reading: _Reading, text: str) -> None:
-    words = [word for word in _SPLIT.split(text) if word]
+    words = [text] if text.isalpha() else [word for word in _SPLIT.split(text) if word]
     glued = "".join(words)
     reading.has_to = glued in _TO
-    if glued in _CREDITS:
-        reading.says = "credit"
-        return
-    for word in words:
-        if word in LEADS:
-            if word not in _NEUTRAL or not reading.says:
-                reading.says = "document"
-        elif word in _CREDITS:
-            reading.says = "credit"
-        elif word in _ORDERS:
-            reading.says = "order"
-        elif word in _OWN_CODES:
-            reading.says = "own_code"
-        elif word in _DUE:
-            reading.says = "due"
-        elif _MONTH_WORD.fullmatch(word):
-            reading.says = "month"
-        elif word not in _BINDERS:
-            reading.says = ""
+    for word in (glued,) if glued in _CREDITS else words:
+        says = _says(word)
+        if says == "neutral":
+            says = reading.says or "document"
+        if says is not None:
+            reading.says = says
+
+
+@lru_cache(maxsize=16_384)
+def _says(word: str) -> str | None:
+    """What a word says of the number after it; None: nothing, what was said before still holds."""
+    for words, says in (
+        (_CREDITS, "credit"), (_NEUTRAL, "neutral"), (LEADS, "document"), (_ORDERS, "order"),
+        (_OWN_CODES, "own_code"), (_DUE, "due"),
+    ):  # fmt: skip
+        if word in words:
+            return says
+    if _MONTH_WORD.fullmatch(word):
+        return "month"
+    return None if word in _BINDERS else ""
 
 
 def _piece(reading: _Reading, start: int, end: int) -> Piece:
@@ -375,6 +377,8 @@ def _parts(text: str) -> list[tuple[int, str]]:
 
     None for a number with its year ("1234-26", "2026/1234"), which is one number.
     """
+    if text.isalnum():
+        return []
     parts = _split(text, _LIST_SIGN)
     if len(parts) == 1 and text.count("/") >= 1:
         parts = _split(text, _SLASH)
@@ -410,13 +414,15 @@ def _between(first: str, last: str, whole: Piece) -> list[Piece]:
         return []
     size = len(first)
     return [
-        replace(whole, text=str(number).zfill(size), how="range", looks_like="")
+        whole._replace(text=str(number).zfill(size), how="range", looks_like="")
         for number in range(low + 1, high)
     ]
 
 
 def _repaired(piece: Piece) -> Piece | None:
     """The piece with letters that look like digits read as digits: "12O4/26" -> "1204/26"."""
+    if piece.text.isdigit():
+        return None
     groups = _MARKS.findall(piece.text)
     changed = False
     for group in groups:
@@ -426,7 +432,7 @@ def _repaired(piece: Piece) -> Piece | None:
         changed = changed or bool(letters)
     if not changed or 2 * sum(map(str.isdigit, piece.text)) < sum(map(len, groups)):
         return None
-    return replace(piece, text=piece.text.translate(_TO_DIGITS), how="repaired")
+    return piece._replace(text=piece.text.translate(_TO_DIGITS), how="repaired")
 
 
 def _joined(reading: _Reading, start: int, end: int, previous: int) -> list[Piece]:
@@ -450,7 +456,7 @@ def _joined(reading: _Reading, start: int, end: int, previous: int) -> list[Piec
         whole = glue.join(parts) if size == 2 else "".join(parts)
         if sum(map(str.isdigit, whole)) > 16:
             break
-        found.append(replace(_piece(reading, spans[0][0], end), text=whole, how="joined", looks_like=""))
+        found.append(_piece(reading, spans[0][0], end)._replace(text=whole, how="joined", looks_like=""))
     return found
 
 

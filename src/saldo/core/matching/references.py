@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 from stdnum import iso11649
@@ -26,6 +27,8 @@ MOST_MENTIONS = 200
 _TAIL_DIGITS = 6
 # A number whose year or type is glued to its serial has at least so many digits.
 _GLUED_DIGITS = 6
+# Fewer marks without their separators say too little: "112" is not "1/12".
+_LEAST_GLUED_MARKS = 5
 # Shorter bodies and tails are SHORT, however they are found.
 _LEAST_BODY_DIGITS = 4
 
@@ -56,8 +59,7 @@ class Strength(IntEnum):
     FULL = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A piece of a text that can be a document number.
 
     text: as written, upper case, unaccented. start, end: its span in the text (NFC). keys: strongest first.
@@ -285,7 +287,8 @@ def written_year(group: str) -> int | None:
 def _glued_keys(groups: list[str]) -> list[DocumentKey]:
     """Keys for a number whose year is glued to it: "20260001243", "12432026", "124326"."""
     marks = "".join(groups)
-    keys = ["r" + marks.lstrip("0")] if marks.strip("0") else []
+    stripped = marks.lstrip("0")
+    keys = ["r" + stripped] if len(stripped) >= _LEAST_GLUED_MARKS else []
     if len(groups) == 1 and len(marks) >= _GLUED_DIGITS and marks.isdigit():
         if 1990 <= int(marks[:4]) <= 2099:
             keys.append(f"y{_zero_stripped(marks[4:])}|{marks[:4]}")
@@ -330,7 +333,7 @@ def slipped(a: str, b: str) -> bool:
     """Whether two runs of digits differ by one slip: a digit wrong, missing or too much, or two neighbors
     swapped (distance 1 by Damerau and Levenshtein, restricted).
 
-    Both must be digits only. Of four digits, only a wrong digit or a swap counts: 39 of 9,000 numbers are
+    Both must be digits only. Where the shorter has four, only a wrong digit or a swap counts: 39 of 9,000 numbers are
     then one slip away from a given one (0.4%); of five digits or more every slip does (about 150 of
     90,000, 0.2%, and less for longer ones). Below four: never. Look only among documents of a payer who is
     known: over a whole ledger there is always some number that is one slip away.
@@ -374,7 +377,9 @@ def intent(text: str) -> frozenset[str]:
 
 # --- creditor references ----------------------------------------------------------------------------
 
-_RF = re.compile(r"(?<![A-Z0-9])RF ?\d{2}(?: ?[A-Z0-9]{1,4}){1,6}(?![A-Z0-9])|(?<![A-Z0-9])RF\d{2}[A-Z0-9]{1,21}")
+_RF = re.compile(
+    r"(?<![A-Z0-9])RF ?\d{2}(?: ?[A-Z0-9]{1,4}){1,6}(?![A-Z0-9])|(?<![A-Z0-9])RF\d{2}[A-Z0-9]{1,21}"
+)
 
 
 def creditor_reference(text: str) -> str:
