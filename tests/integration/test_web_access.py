@@ -20,7 +20,6 @@ from tests.web_world import AS_OF, CUSTOMERS, World, build, user
 
 MAX_QUERIES = 12
 OPEN_TO_ALL = {"login", "choose_language"}
-POST_ONLY = {"outcome", "confirm_closures", "run_day", "choose_company", "logout", "choose_language"}
 ROLES = ("administrator", "credit_manager", "collector", "cash_specialist", "cfo", "customer_care", "sales")
 
 
@@ -40,6 +39,7 @@ def login(world: World, role: str) -> Client:
 def addresses(account_id: int, action_id: int, batch_id: int) -> Iterator[tuple[str, str]]:
     """Every named address of the pages, about these rows."""
     values = {"account_id": account_id, "action_id": action_id, "batch_id": batch_id, "token": "x" * 32}
+    values |= dict.fromkeys(("line_id", "item_id", "bank_id", "statement_id", "alias_id"), 1)
     for pattern in urlpatterns:
         wanted = pattern.pattern.converters
         yield pattern.name, reverse(pattern.name, kwargs={name: values[name] for name in wanted})

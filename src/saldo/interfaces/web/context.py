@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from saldo.cash.desk import COUNTED_LINES, waiting_count
 from saldo.collection.queries import COUNTED_ROWS, worklist_count
 from saldo.intake.queries import batches
 from saldo.interfaces import clock
@@ -21,9 +22,17 @@ def _data_until(desk: Any) -> Any:
     return None
 
 
-def nav_count(actions: int) -> str:
-    """The number beside the worklist in the menu: nothing for none, 999+ for many."""
-    return f"{COUNTED_ROWS - 1}+" if actions >= COUNTED_ROWS else str(actions or "")
+def nav_count(waiting: int, counted: int = COUNTED_ROWS) -> str:
+    """The number beside an entry of the menu: nothing for none, 999+ for many."""
+    return f"{counted - 1}+" if waiting >= counted else str(waiting or "")
+
+
+def _nav_lines(request: HttpRequest, desk: Any) -> str:
+    """How many bank lines wait, for those who see them."""
+    if not desk.reads_all or desk.company is None:
+        return ""
+    known = getattr(request, "cash_waiting", None)
+    return nav_count(waiting_count(desk.ctx) if known is None else known, COUNTED_LINES)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -38,5 +47,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "desk": desk,
         "today": clock.today(),
         "nav_actions": nav_count(waiting),
+        "nav_lines": _nav_lines(request, desk),
         "data_until": _data_until(desk) if desk.company else None,
     }

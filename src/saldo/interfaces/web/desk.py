@@ -14,7 +14,14 @@ from django.http import HttpRequest, HttpResponse
 from saldo.collection.queries import MAY_COLLECT
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
-from saldo.identity.queries import MAY_IMPORT, READS_ALL_ACCOUNTS, CompanyRow, current_day_run, roles
+from saldo.identity.queries import (
+    MAY_IMPORT,
+    MAY_POST_CASH,
+    READS_ALL_ACCOUNTS,
+    CompanyRow,
+    current_day_run,
+    roles,
+)
 from saldo.interfaces import clock
 from saldo.interfaces.web.views.errors import problem
 from saldo.parties.queries import SYSTEM, Seat, seats
@@ -42,6 +49,10 @@ class Desk:
     @property
     def may_import(self) -> bool:
         return bool(self.roles & MAY_IMPORT)
+
+    @property
+    def may_post_cash(self) -> bool:
+        return bool(self.roles & MAY_POST_CASH)
 
     @property
     def reads_all(self) -> bool:

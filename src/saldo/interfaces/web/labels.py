@@ -182,7 +182,82 @@ MISSING = {
         "better."
     ),
 }
+CASH_STATES = {
+    "open": gettext_lazy("To be matched"),
+    "proposed": gettext_lazy("Proposed"),
+    "auto": gettext_lazy("Matched automatically"),
+    "rest": gettext_lazy("The others"),
+}
+CASH_GROUPS = {
+    "proposed": gettext_lazy("With a proposal"),
+    "open": gettext_lazy("To be matched by hand"),
+    "returned": gettext_lazy("Came back"),
+    "held": gettext_lazy("Statement to be released"),
+    "auto": gettext_lazy("Matched automatically"),
+    "confirmed": gettext_lazy("Matched by hand"),
+    "other": gettext_lazy("Not from customers"),
+    "out": gettext_lazy("Went out"),
+}
+DIFFERENCES = {
+    "charges": gettext_lazy("bank charges"),
+    "rounding": gettext_lazy("rounding"),
+    "discount": gettext_lazy("early-payment discount"),
+    "discount_late": gettext_lazy("discount taken late"),
+    "withholding": gettext_lazy("withholding tax"),
+    "split_vat": gettext_lazy("split-payment VAT"),
+    "short": gettext_lazy("missing, unexplained"),
+}
+POSTINGS = {
+    "match": gettext_lazy("matched"),
+    "slip": gettext_lazy("Credit of a slip"),
+    "return": gettext_lazy("Came back"),
+    "refund": gettext_lazy("Refund"),
+    "not_customer": gettext_lazy("Not a customer’s money"),
+    "undo": gettext_lazy("undone"),
+}
+POSTING_MODES = {
+    "auto": gettext_lazy("automatic"),
+    "confirmed": gettext_lazy("confirmed"),
+    "chosen": gettext_lazy("another proposal chosen"),
+    "manual": gettext_lazy("by hand"),
+}
+DEDUCTIONS = {
+    "unknown": gettext_lazy("reason to be asked"),
+    "price": gettext_lazy("price"),
+    "quantity": gettext_lazy("quantity"),
+    "quality": gettext_lazy("quality"),
+    "return": gettext_lazy("goods returned"),
+    "discount": gettext_lazy("discount or bonus"),
+    "tax": gettext_lazy("tax"),
+    "charges": gettext_lazy("charges"),
+}
+ALIASES = {
+    "iban": gettext_lazy("pays from the IBAN"),
+    "name": gettext_lazy("signs as"),
+    "style": gettext_lazy("writes references as"),
+    "pays_for": gettext_lazy("pays for"),
+}
+LINE_KINDS = {
+    "booked": gettext_lazy("statement"),
+    "intraday": gettext_lazy("report of the day"),
+    "notification": gettext_lazy("notice"),
+}
+CASH_AGES = {
+    "0-7": gettext_lazy("up to 7 days"),
+    "8-30": gettext_lazy("8–30 days"),
+    "31-90": gettext_lazy("31–90 days"),
+    ">90": gettext_lazy("over 90 days"),
+}
 TABLES: Mapping[str, Mapping[str, Any]] = {
+    "line_kind": LINE_KINDS,
+    "age": CASH_AGES,
+    "cash_state": CASH_STATES,
+    "cash_group": CASH_GROUPS,
+    "difference": DIFFERENCES,
+    "posting": POSTINGS,
+    "posting_mode": POSTING_MODES,
+    "deduction": DEDUCTIONS,
+    "alias": ALIASES,
     "item": ITEM_KINDS,
     "action": ACTION_KINDS,
     "block": BLOCKS,

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from saldo.interfaces.web.views import accounts, dashboard, days, imports, search, session, settings, worklist
+from saldo.interfaces.web.views import (
+    accounts,
+    banks,
+    cash,
+    cash_settings,
+    dashboard,
+    days,
+    imports,
+    search,
+    session,
+    settings,
+    unapplied,
+    worklist,
+)
 
 urlpatterns = [
     path("", worklist.worklist_page, name="worklist"),
@@ -13,6 +26,19 @@ urlpatterns = [
     path("accounts/<int:account_id>/", accounts.account_page, name="account"),
     path("accounts/<int:account_id>/statement/", accounts.statement_page, name="statement"),
     path("accounts/<int:account_id>/outcome/", worklist.record, name="outcome"),
+    path("cash/", cash.desk_page, name="cash"),
+    path("cash/lines/<int:line_id>/", cash.line_page, name="cash_line"),
+    path("cash/lines/<int:line_id>/find/", cash.find_page, name="cash_find"),
+    path("cash/lines/<int:line_id>/post/", cash.post_page, name="cash_post"),
+    path("cash/lines/<int:line_id>/undo/", cash.undo_page, name="cash_undo"),
+    path("cash/unapplied/", unapplied.unapplied_page, name="unapplied"),
+    path("cash/unapplied/<int:item_id>/", unapplied.item_page, name="unapplied_item"),
+    path("cash/accounts/", banks.accounts_page, name="bank_accounts"),
+    path("cash/accounts/<int:bank_id>/", banks.account_page, name="bank_account"),
+    path("cash/statements/<int:statement_id>/release/", banks.release_page, name="release_statement"),
+    path("cash/learnt/", cash_settings.aliases_page, name="cash_aliases"),
+    path("cash/learnt/<int:alias_id>/withdraw/", cash_settings.withdraw_page, name="withdraw_alias"),
+    path("cash/rules/", cash_settings.policy_page, name="cash_policy"),
     path("imports/", imports.imports_page, name="imports"),
     path("imports/new/<str:token>/", imports.preview_page, name="import_preview"),
     path("imports/<int:batch_id>/", imports.batch_page, name="batch"),

@@ -336,3 +336,9 @@ def _address_of_zero(name: str) -> str:
 def address(identity: int, name: str) -> str:
     """The address of a page about one thing; quicker than ``{% url %}``, for the rows of a list."""
     return _address_of_zero(name).replace("/0/", f"/{identity}/", 1)
+
+
+@register.filter
+def is_cash(route: str | None) -> bool:
+    """Whether a page is one of the cash desk's."""
+    return (route or "").startswith("cash/")

@@ -8,7 +8,7 @@
 
   const one = (selector, root) => (root || document).querySelector(selector);
   const every = (selector, root) => [...(root || document).querySelectorAll(selector)];
-  const rows = () => every("tr.row");
+  const rows = () => every("tr.row").filter((row) => !row.closest("[hidden]"));
   const selected = () => one("tr.row.selected");
   const hasPane = () => document.body.classList.contains("with-pane") && WIDE.matches;
 
@@ -298,6 +298,6 @@
     });
   }
 
-  window.saldo = { move, openSelected, openAccount, openDialog, fold };
+  window.saldo = { move, select, load, openSelected, openAccount, openDialog, fold };
   if (document.body.classList.contains("with-pane") && hasPane()) select(rows()[0], { now: true });
 })();

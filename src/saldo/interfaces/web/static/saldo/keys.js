@@ -1,8 +1,8 @@
 // The keyboard: one letter for each act. Nothing here changes data by itself: it presses the page's own buttons.
 (function () {
   "use strict";
-  const GO = { l: "worklist", c: "accounts", i: "imports", d: "dashboard" };
-  const PLACES = { worklist: "/", accounts: "/accounts/", imports: "/imports/", dashboard: "/dashboard/" };
+  const GO = { l: "worklist", c: "accounts", b: "cash", i: "imports", d: "dashboard" };
+  const PLACES = { worklist: "/", accounts: "/accounts/", cash: "/cash/", imports: "/imports/", dashboard: "/dashboard/" };
   const PREFIX_MILLISECONDS = 1200;
   let prefixUntil = 0;
 
@@ -35,6 +35,7 @@
     x: () => press('[data-pane] [data-key="x"]'),
     s: () => press('[data-pane] [data-key="s"]'),
     n: () => press('[data-pane] [data-key="n"]'),
+    w: () => press("tr.row.selected [data-row-key=w]"),
     u: () => press("#toasts [data-undo] button") || press('[data-pane] button[value="undone"]'),
     "/": () => window.saldo.openDialog("palette"),
     "?": () => window.saldo.openDialog("help"),
@@ -92,8 +93,9 @@
       return;
     }
     // Enter on a link or a button does what it always does, except on the selected row's own link.
-    if (event.key === "Enter" && !event.target.closest("tr.row") && event.target !== document.body) return;
-    const act = ACTS[event.key];
-    if (act && act() !== false) event.preventDefault();
+    const isOwn = event.target === document.body || event.target.id === "pane" || event.target.id === "main";
+    if (event.key === "Enter" && !isOwn && !event.target.matches("tr.row a.name")) return;
+    const act = (window.saldo.acts || {})[event.key] || ACTS[event.key];
+    if (act && act(event) !== false) event.preventDefault();
   });
 })();
