@@ -10,6 +10,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,8 @@ from saldo.formats.remittances import is_edifact, read_pdf, read_remadv, read_re
 from saldo.formats.sdi import TYPE_BY_ROOT, read_sdi
 from saldo.formats.tabular import read_ratings_json
 
+# How many lines cut into how many cells make a table of what begins as text.
+_ALIKE_LINES, _ALIKE_CUTS = 2, 3
 # Enough of a file to tell what it is.
 _HEAD_BYTES = 8192
 
@@ -404,9 +407,16 @@ def _is_mail(data: bytes) -> bool:
 
 
 def _is_table(text: str) -> bool:
-    """Whether the first lines are cut by the same delimiter, or are a single column of words."""
+    """Whether the first lines are cut by the same delimiter, or are a table below some lines of text."""
     lines = [line for line in text.splitlines()[:20] if line.strip()]
     printable = sum(character.isprintable() or character in "\r\n\t" for character in text[:4096])
     if not lines or printable < 0.98 * len(text[:4096]):
         return False
-    return any(all(delimiter in line for line in lines[:2]) for delimiter in ";\t,|")
+    if any(all(delimiter in line for line in lines[:2]) for delimiter in ";\t,|"):
+        return True
+    # Below a letterhead: lines that the same delimiter cuts into as many cells.
+    for delimiter in ";\t,|":
+        counts = Counter(line.count(delimiter) for line in lines)
+        if any(times >= _ALIKE_LINES for cuts, times in counts.items() if cuts >= _ALIKE_CUTS):
+            return True
+    return False

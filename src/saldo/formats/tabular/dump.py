@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saldo.formats.tabular.mapping import TOP_KEYS, Amount, Bank, Company, Format, Mapping
+from saldo.formats.tabular.names import RECORD_KINDS
 
 
 def dump_toml(mapping: Mapping) -> str:
@@ -27,6 +28,8 @@ def dump_toml(mapping: Mapping) -> str:
         if section == "format":
             changed |= {k: values[k] for k in ("decimal", "thousands", "dates", "rows")}
         tables.append((section, changed))
+    if mapping.kind in RECORD_KINDS:  # which know no types of documents and declare nothing of what is open
+        tables = [entry for entry in tables if entry[0] not in ("kinds", "company", "export")]
     for section, table in sorted(tables, key=lambda entry: TOP_KEYS.index(entry[0])):
         if table:
             lines += [
