@@ -22,6 +22,7 @@ from saldo.core.reasons import render
 from saldo.flows.import_documents import ImportResult
 from saldo.identity.models import DayRun
 from saldo.ledger import queries
+from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
 from saldo.simulation.scenario_world import World
 
 _D = r"\d{4}-\d{2}-\d{2}"
@@ -167,6 +168,7 @@ def _last_run(world: World, told: dict[str, Any], ctx: Context) -> str | None:
 _ACCOUNT = rf"(?P<account>{_NAME})"
 Expectation = tuple[str, str, Callable[[World, dict[str, Any], Context], str | None]]
 EXPECTATIONS: dict[str, Expectation] = {
+    **CASH_EXPECTATIONS,
     **{
         word: (rf"{word} {_ACCOUNT} {_AMOUNT}", f"{word} CUSTOMER AMOUNT [CUR]", _total)
         for word in ("balance", "net", "open", "credits", "unapplied", "overdue")

@@ -27,7 +27,10 @@ _MONEY = r"-?\d[\d.]*"
 
 
 class World:
-    """A company of its own, a simulated clock, and what the last import and day run gave."""
+    """A company of its own, a simulated clock, and what the last import and day run gave.
+
+    bank_lines: the names of bank lines, each with its transaction's id.
+    """
 
     def __init__(self, code: str = "SCENARIO") -> None:
         self.now = datetime(2000, 1, 1, tzinfo=UTC)
@@ -36,6 +39,7 @@ class World:
         self.profiles: dict[str, str] = {}
         self.result: ImportResult | None = None
         self.runs: list[DayResult] = []
+        self.bank_lines: dict[str, int] = {}
         self.code = code
         self.company = ensure_company(self.context(), code, code)
 

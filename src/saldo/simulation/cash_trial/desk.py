@@ -7,7 +7,7 @@ is set up.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -115,6 +115,7 @@ class Desk:
     installments: dict[int, int] = field(default_factory=dict)
     accounts: dict[int, int] = field(default_factory=dict)
     numbers: dict[int, str] = field(default_factory=dict)
+    _moved: dict[int, int] = field(default_factory=dict)
     _names: dict[tuple[str, str, int], int] = field(default_factory=dict)
     _last_item: int = 0
     _last_line: int = 0
@@ -211,24 +212,35 @@ class Desk:
     # -- what the desk does --------------------------------------------------------------------------------
 
     def post_rightly(self, line: BankLine, truth: Truth, accounts: Sequence[int], best: Best | None) -> None:
-        """Post a transfer as it was meant: the proposal where it says that, else by hand.
+        """Post a transfer as it was meant: ``best``, a proposal that says so, else by hand.
 
         accounts: whose money it may be, the likeliest first (Saldo's ids).
         """
         account = accounts[0]
         shares, differences = self._meant(truth)
         mode, proposal = "manual", None
-        if best is not None:
-            told = sorted((share["item"], share["mills"]) for share in best.shares)
-            is_same = told == sorted((share.item_id, share.mills) for share in shares)
-            if is_same and best.account_id in accounts:
-                mode, proposal, account = "confirmed", best.id, best.account_id
+        if best is not None and best.account_id in accounts:
+            mode, proposal, account = "confirmed", best.id, best.account_id
+            shares = [Share(each["item"], each["mills"]) for each in best.shares]
+            differences = [Difference(each["kind"], each["item"], each["mills"]) for each in best.differences]
         planned = Planned(line.id, account, tuple(shares), tuple(differences), (), MATCH, mode, proposal, "")
         done = post(self.context(line.company_id), planned)
         self._know_payment(truth, done.payment_id)
 
     def learn_on_account(self, truth: Truth, posted: Posted) -> None:
         self._know_payment(truth, posted.payment_id)
+
+    def close_rest(self, company_id: int, truth: Truth, cleared: Mapping[int, int]) -> None:
+        """What a right posting left open although it was meant as paid: charges and roundings are written off
+        now; of a discount it is noted on which line it stands, for the day the office gives it up."""
+        rests = {item: truth.cleared(item) - cleared.get(item, 0) for item in truth.paid}
+        open_ = {item: rest for item, rest in rests.items() if rest > 0}
+        if truth.meant_kind in WRITTEN_OFF:
+            for item, rest in open_.items():
+                self.write_off(company_id, item, rest)
+        elif truth.meant:
+            for item in truth.meant:
+                self._moved[item] = next(iter(open_), item)
 
     def _know_payment(self, truth: Truth, payment_id: int | None) -> None:
         """Money on account is an item of Saldo's own, which the office uses later."""
@@ -276,7 +288,8 @@ class Desk:
         entries.allocate(self.context(company_id), self.items[credit], [share])
 
     def write_off(self, company_id: int, installment: int, cents: int) -> None:
-        entries.write_off(self.context(company_id), self.items[installment], _euro(cents), "office")
+        item = self.items[self._moved.get(installment, installment)]
+        entries.write_off(self.context(company_id), item, _euro(cents), "office")
 
 
 def euro() -> dict[str, Any]:

@@ -153,8 +153,7 @@ def _live(trial: CashTrial, read: dict[int, Any]) -> None:
     wrong = [line for line in new if not _measure(trial, line, posted, best, read)]
     if trial.job.capacity:
         _work(trial, wrong, posted, best)
-    for line_id in desk.posted(trial.open):
-        del trial.open[line_id]
+    _close_rests(trial)
     trial.troubles.update(trial.office.work(desk))
 
 
@@ -245,12 +244,32 @@ def _work(
         truth = trial.truths[line.payment_id]
         accounts = _whose(trial, truth)
         first = best.get(line.id)
+        if first is not None and verdict(truth, *_of_best(trial, first)) != RIGHT:
+            first = None
         _tried(
             trial, "transfer",
             lambda line=line, truth=truth, accounts=accounts, first=first: desk.post_rightly(
                 line, truth, accounts, first
             ),
         )  # fmt: skip
+
+
+def _close_rests(trial: CashTrial) -> None:
+    """Lines that are posted are done with; what they left open and was meant as paid is closed."""
+    for line_id, post in trial.desk.posted(trial.open).items():
+        line = trial.open.pop(line_id)
+        truth = trial.truths.get(line.payment_id)
+        if truth is None or truth.kind != PAYS or not truth.meant or not trial.job.capacity:
+            continue
+        shares, written = _of_posted(trial, post)
+        cleared = {item: shares.get(item, 0) + written.get(item, 0) for item in truth.paid}
+        _tried(
+            trial,
+            "close the rest",
+            lambda line=line, truth=truth, cleared=cleared: trial.desk.close_rest(
+                line.company_id, truth, cleared
+            ),
+        )
 
 
 def _book_other(trial: CashTrial, line: BankLine) -> None:
