@@ -306,8 +306,8 @@ def holes(statements: Iterable[StatementRow]) -> list[Hole]:
     """What lies between statements that state their balances, in order of days.
 
     One that begins within the days known already overlaps them and shows no gap; one that begins on their
-    last day must begin with a balance of that day. Of several that begin on one day, the one that goes on
-    from the last balance comes first.
+    last day and goes further must begin with a balance of that day. Of several that begin on one day, the one
+    that goes on from the last balance comes first.
     """
     waiting = [row for row in statements if row.opening_mills is not None and row.closing_mills is not None]
     waiting = [row for row in waiting if row.first_day is not None and row.last_day is not None]
@@ -343,7 +343,9 @@ def _goes_on(row: StatementRow, last: StatementRow) -> bool:
 def _hole(last: StatementRow, row: StatementRow, is_known_balance: bool) -> Hole | None:
     """What is missing between the statement that reaches furthest and the next one."""
     reached, begins = last.last_day, row.first_day
-    if reached is None or begins is None or begins < reached or (begins == reached and is_known_balance):
+    if reached is None or begins is None or begins < reached:
+        return None
+    if begins == reached and (is_known_balance or row.last_day == reached):
         return None
     days = _banking_days_between(reached, begins)
     difference = (row.opening_mills or 0) - (last.closing_mills or 0)
