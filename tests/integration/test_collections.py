@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from saldo.core.context import Context
+from saldo.core.errors import SaldoError
 from saldo.core.money import Money
 from saldo.formats.bank_records import CollectionFlow, CollectionOutcome
 
@@ -136,8 +137,8 @@ def world(make_ctx: Any) -> World:
     ctx = make_ctx("2026-01-01")
     world.company = ensure_company(ctx, "OFF", "Officine Esempio Srl", EUR, "IT07771000150")
     world.bank = BankAccount.objects.create(
-        company_id=world.company.id, name="Banca", iban="IT96A9999111200000000555001", abi="99991", cab="11200",
-        number="000000555001", sia="AB012", bic="IMMGIT2XXXX", creditor_id="IT90ZZZ07770001018",
+        company_id=world.company.id, name="Banca", iban="IT96A9999111200000000555001", abi="99991",
+        cab="11200", number="000000555001", sia="AB012", bic="IMMGIT2XXXX", creditor_id="IT90ZZZ07770001018",
         recorded_at=ctx.clock(),
     )  # fmt: skip
     world.statement = Statement.objects.create(
@@ -329,8 +330,8 @@ def test_erp_closed_it_first(world: World) -> None:
     item = world.items["7/26"]
     ctx = replace(world.ctx("2026-03-05"), recorded_at=world.ctx("2026-03-05").clock())
     target = pl.DataFrame(
-        [{"item_id": item, "company_id": world.company.id, "account_id": world.accounts["C1"], "invoice_id": None,
-          "installment_no": 1, "currency": EUR, "sign": 1, "item_date": D("2026-01-05"),
+        [{"item_id": item, "company_id": world.company.id, "account_id": world.accounts["C1"],
+          "invoice_id": None, "installment_no": 1, "currency": EUR, "sign": 1, "item_date": D("2026-01-05"),
           "counter_mills": 1_000_000, "counter_kind": "closure", "counter_date": D("2026-03-05"),
           "reason": "vanished", "row": 0, "details": None}],
         schema_overrides={"invoice_id": pl.Int64, "details": pl.String},
@@ -345,3 +346,214 @@ def test_erp_closed_it_first(world: World) -> None:
     world.line("2026-05-04", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
     world.apply("2026-05-04")
     assert world.balance("7/26", "2026-05-04") == 1000 and world.totals("2026-05-04")["credits_mills"] == 0
+
+
+# --- the worklist -----------------------------------------------------------------------------------
+
+
+def worklist(world: World, day: str) -> list[dict[str, Any]]:
+    from saldo.collection.planning import stored_plan
+    from saldo.flows.day import run_day
+
+    return stored_plan(run_day(world.ctx(day), world.company.id, refresh=True).day_run_id)
+
+
+def test_nobody_is_asked_for_what_the_bank_collects_and_a_return_comes_first(world: World) -> None:
+    from saldo.core.reasons import render
+
+    world.invoice("2026-01-05", "C2", "9/26", "9000.00", "2026-02-10", "MP05")
+    presented(world)
+    # The due date passed and the bank has not said anything yet: still on its way.
+    assert [row["account__code"] for row in worklist(world, "2026-04-02")] == ["C2"]
+    world.line("2026-04-07", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.apply("2026-04-07")
+    first, second = worklist(world, "2026-04-07")
+    assert (first["account__code"], first["block"], first["oldest_days"]) == ("C1", "dated", 7)
+    assert second["account__code"] == "C2"
+    reason = first["reasons"][0]
+    assert reason["code"] == "insoluto"
+    assert render("insoluto", reason["params"], "it") == "insoluto: tornato dalla banca il 7 aprile 2026"
+
+
+def test_a_contact_or_another_presentation_takes_a_return_off_the_block(world: World) -> None:
+    from saldo.collection.operations import record_outcome
+
+    presented(world)
+    world.line("2026-04-07", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.apply("2026-04-07")
+    assert [row["block"] for row in worklist(world, "2026-04-08")] == ["dated"]
+    again = ("0000000055", "1000.00", "2026-04-30", "presented", SLIP[4])
+    world.flow("2026-04-09", "riba-presented", again)
+    assert worklist(world, "2026-04-10") == []
+    world.line("2026-05-05", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.apply("2026-05-05")
+    assert [row["block"] for row in worklist(world, "2026-05-05")] == ["dated"]
+    system = replace(world.ctx("2026-05-06"), actor="system:test")
+    record_outcome(system, world.accounts["C1"], "done", "called")
+    assert [row["block"] for row in worklist(world, "2026-05-07")] == ["value"]
+
+
+def test_silence_of_the_bank_does_not_protect_for_ever(world: World) -> None:
+    presented(world)
+    assert world.in_flight("2026-04-16") == [world.items["7/26"]]
+    assert world.in_flight("2026-04-17") == []
+
+
+# --- direct debits ----------------------------------------------------------------------------------
+
+IBAN = "IT05A9999501600000000000042"
+
+
+def mandate(world: World, code: str = "C1", scheme: str = "CORE") -> None:
+    from saldo.cash.collections import add_mandate
+
+    add_mandate(
+        world.ctx("2026-01-02"),
+        world.accounts[code],
+        f"M-{code}",
+        scheme,
+        D("2026-01-02"),
+        IBAN,
+        "Alfa Esempio",
+    )
+
+
+def present(world: World, day: str, kind: str, **more: Any) -> Any:
+    from saldo.flows.collect import present
+
+    return present(world.ctx(day), world.company.id, world.bank.id, kind, **more)
+
+
+def test_core_debit_refunded_after_six_weeks(world: World) -> None:
+    mandate(world)
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31", "MP19")
+    made = present(world, "2026-03-20", "sdd")
+    assert made.data is not None and made.orders == 1 and b"<ReqdColltnDt>2026-03-31<" in made.data
+    (receipt,) = [line for line in made.data.decode().split("\n") if "EndToEndId" in line]
+    reference = receipt.strip().removeprefix("<EndToEndId>").removesuffix("</EndToEndId>")
+    world.line("2026-03-31", "1000.00", "ACCREDITO INCASSI SDD", "PMNT/IDDT/ESDD", end_to_end_id=reference)
+    assert world.apply("2026-03-31").slips == 1 and world.balance("7/26", "2026-03-31") == 0
+    assert world.settle("2026-05-10").paid == 0  # eight weeks are not over
+    world.line(
+        "2026-05-12",
+        "-1000.00",
+        "SDD STORNATO",
+        "PMNT/IDDT/UPDD",
+        end_to_end_id=reference,
+        return_reason="MD06",
+    )
+    assert world.apply("2026-05-12").returns == 1
+    assert world.balance("7/26", "2026-05-12") == 1000 and world.balance("7/26", "2026-05-11") == 0
+    from saldo.cash.collections import orders
+
+    (order,) = orders(world.ctx("2026-05-12"))
+    assert (order.end_outcome, order.cause, order.retry) == ("refunded", "MD06", "never")
+
+
+def test_b2b_debit_is_safe_after_three_banking_days(world: World) -> None:
+    mandate(world, scheme="B2B")
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31", "SDD")
+    made = present(world, "2026-03-20", "sdd")
+    world.line("2026-03-31", "1000.00", "SDD LOTTO N. 1", "06")
+    assert world.apply("2026-03-31").slips == 1 and made.batch_id is not None
+    assert world.settle("2026-04-07").paid == 0 and world.settle("2026-04-08").paid == 1
+
+
+def test_debits_that_only_the_statement_tells(world: World) -> None:
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31", "MP19")
+    world.invoice("2026-01-05", "C2", "9/26", "400.00", "2026-03-31", "MP19")
+    for reference, amount, text in (
+        ("R1", "1000.00", "FATT. 7/26 DEL 05/01/2026 RATA 1"),
+        ("R2", "400.00", "FATT. 9/26"),
+        ("R3", "5.00", "X"),
+    ):
+        world.line(
+            "2026-03-31", amount, text, "PMNT/IDDT/BBDD", end_to_end_id=reference, bank_reference="B77",
+            mandate_id=f"M-{reference}", payer_name="ALFA ESEMPIO",
+        )  # fmt: skip
+    told = world.apply("2026-03-31")
+    assert told.slips == 2 and not told.waiting  # the third is for the matching engine
+    assert world.against("7/26") == [("provisional_payment", Decimal("1000.000"))]
+    world.line("2026-04-01", "-400.00", "SDD RESPINTO FATT. 9/26", "PMNT/IDDT/UPDD", end_to_end_id="R2",
+               mandate_id="M-R2", return_reason="AM04")  # fmt: skip
+    assert world.apply("2026-04-01").returns == 1
+    assert world.balance("9/26", "2026-04-01") == 400 and world.balance("7/26", "2026-04-01") == 0
+
+
+# --- presenting -------------------------------------------------------------------------------------
+
+
+def test_a_slip_of_ours_reads_back_and_is_in_flight(world: World) -> None:
+    from saldo.cash.collections import set_domicile
+    from saldo.formats.cbi_riba import read_cbi_riba
+
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31")
+    world.invoice("2026-01-05", "C1", "8/26", "50.00", "2026-03-31", "MP05")
+    refused = present(world, "2026-03-02", "riba")
+    assert refused.data is None and [one.code for one in refused.rejections] == ["collection_bank_invalid"]
+    assert world.in_flight("2026-03-02") == []
+    set_domicile(world.ctx("2026-03-02"), world.accounts["C1"], "99995", "01600", "Banca Inventata")
+    made = present(world, "2026-03-02", "riba")
+    assert (made.orders, made.total_mills, made.rejections) == (1, 1_000_000, ())
+    (flow,) = read_cbi_riba(made.data).records
+    assert [(one.amount_mills, one.due_date, one.debtor_code) for one in flow.outcomes] == [
+        (1_000_000, D("2026-03-31"), "C1")
+    ]
+    assert world.in_flight("2026-03-02") == [world.items["7/26"]]
+    from saldo.flows.collect import take_in_flow
+
+    again = take_in_flow(world.ctx("2026-03-03"), flow, None)
+    assert (again.done, again.unchanged) == (0, 1)
+    # In flight: not presented twice, by choice or by name.
+    assert [one.code for one in present(world, "2026-03-03", "riba").rejections] == ["collection_empty"]
+    twice = present(world, "2026-03-03", "riba", item_ids=[world.items["7/26"]])
+    assert [one.code for one in twice.rejections] == ["collection_item_in_flight"]
+
+
+def test_after_an_insoluto_it_is_a_new_order_with_a_new_due_date(world: World) -> None:
+    presented(world)
+    world.line("2026-04-07", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.apply("2026-04-07")
+    past = present(world, "2026-04-08", "riba")
+    assert [one.code for one in past.rejections] == ["collection_due_past"]
+    made = present(world, "2026-04-08", "riba", due_date=D("2026-05-15"))
+    assert made.data is not None and world.in_flight("2026-04-08") == [world.items["7/26"]]
+    assert world.totals("2026-04-08")["oldest_due_date"] == D("2026-03-31")
+
+
+def test_debits_need_a_mandate_in_force(world: World) -> None:
+    from saldo.cash.collections import end_mandate
+
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31", "MP19")
+    assert [one.code for one in present(world, "2026-03-02", "sdd").rejections] == [
+        "collection_mandate_missing"
+    ]
+    mandate(world)
+    with pytest.raises(SaldoError) as error:
+        mandate(world)
+    assert error.value.code == "mandate_exists"
+    end_mandate(world.ctx("2026-03-01"), world.accounts["C1"], "M-C1", D("2026-03-02"), "revoked")
+    assert [one.code for one in present(world, "2026-03-02", "sdd").rejections] == [
+        "collection_mandate_missing"
+    ]
+    assert present(world, "2026-03-01", "sdd").data is not None
+
+
+# --- bounced payments -------------------------------------------------------------------------------
+
+
+def test_a_bounced_transfer_opens_its_items_again(world: World) -> None:
+    from saldo.cash.postings import post_match
+    from saldo.core.matching.records import CHARGES, Difference, Share
+
+    item = world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31", "MP05")
+    line = world.line("2026-03-31", "998.00", "SALDO FATT 7/26", end_to_end_id="E2E-1", payer_name="ALFA")
+    post_match(world.ctx("2026-03-31"), line, world.accounts["C1"], [Share(item, 998_000)],
+               [Difference(CHARGES, item, 2_000)])  # fmt: skip
+    assert world.balance("7/26", "2026-03-31") == 0
+    world.line("2026-04-02", "-998.00", "STORNO BONIFICO", end_to_end_id="E2E-1", is_reversal=True)
+    told = world.apply("2026-04-02")
+    assert told.bounced == 1 and world.apply("2026-04-02").bounced == 0
+    assert world.balance("7/26", "2026-04-02") == 1000 and world.balance("7/26", "2026-04-01") == 0
+    assert world.totals("2026-04-02")["credits_mills"] == 0
+    assert world.totals("2026-04-02")["open_mills"] == 1_000_000

@@ -44,6 +44,10 @@ _FEE_WORDS = re.compile(r"\bCOMM(?:ISSION|\.)|\bSPESE\b|\bCOMPETENZE\b|\bFEES?\b
 _RECEIPT_DIGITS = re.compile(r"[0-9]+")
 _RATE_NO = re.compile(r"\bRATA\s+([0-9]{1,3})\b")
 
+_BATCH_NAME = re.compile(r"\b(?:DISTINTA|LOTTO|FLUSSO|SLIP|BATCH|PRESENTAZIONE)\s+(?:N\.?\s*)?(\S+)")
+_LAST_DIGITS = re.compile(r"[0-9]+$")
+_LEAST_NAME_DIGITS = 4
+
 CREDIT_LINE, RETURN_LINE, FEE_LINE = "credit", "return", "fee"
 
 
@@ -167,23 +171,21 @@ def installment_in(text: str) -> int | None:
 
 
 def names_batch(text: str, number: str) -> bool | None:
-    """Whether a credit's text names the slip ``number``; None where it names none.
+    """Whether a credit's text names the slip ``number``; None where it names none that can be compared.
 
-    Banks shorten the name of the flow to its last digits: "DISTINTA 000029" is flow "RB2401020000000029".
+    Banks shorten the name of the flow to its last digits: "DISTINTA 000029" is flow "RB2401020000000029". A
+    short number may be a count or the bank's own: it names nothing.
     """
-    found = re.search(
-        r"\b(?:DISTINTA|LOTTO|FLUSSO|SLIP|BATCH|PRES(?:ENTAZIONE)?\.?)\s+(?:N\.?\s*)?(\S+)", text.upper()
-    )
-    if found is None or not any(c.isdigit() for c in found[1]):
-        return True if number and number.upper() in text.upper() else None
-    told, known = found[1].strip(".,;"), number.upper()
-    if not told.isdigit():
-        return told == known
-    tail = re.search(r"[0-9]*$", known)
+    known = number.upper()
+    if known and known in text.upper():
+        return True
+    found = _BATCH_NAME.search(text.upper())
+    told = found[1].strip(".,;") if found else ""
+    if not told.isdigit() or len(told) < _LEAST_NAME_DIGITS:
+        return None
+    tail = _LAST_DIGITS.search(known)
     digits = tail[0] if tail else ""
-    return bool(digits) and (
-        digits == told or digits.endswith(told.zfill(6)[-10:]) or digits.lstrip("0") == told.lstrip("0")
-    )
+    return digits.endswith(told) or digits.lstrip("0") == told.lstrip("0")
 
 
 def only(found: Iterable[Any]) -> Any | None:

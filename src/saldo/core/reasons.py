@@ -111,6 +111,11 @@ def _from_it(day: str) -> str:
     return f"dall'{text}" if text.startswith(("8 ", "11 ")) else f"dal {text}"
 
 
+def _on_it(day: str) -> str:
+    text = date_text(day, "it")
+    return f"l'{text}" if text.startswith(("8 ", "11 ")) else f"il {text}"
+
+
 def _since_it(text: str) -> Wording:
     return lambda p: f"{text} {_from_it(p['since'])}"
 
@@ -129,6 +134,7 @@ _IT: dict[str, Wording] = {
     "callback": _since_it("richiamata concordata, in attesa"),
     "reply_waiting": _since_it("ha risposto e aspetta"),
     "promise_broken": _since_it("promessa non mantenuta"),
+    "insoluto": lambda p: f"insoluto: tornato dalla banca {_on_it(p['since'])}",
     "more_value_per_minute": lambda p: (
         f"viene prima del successivo perché un minuto qui rende {_rate(p, 'it', 'value_mills')} "
         f"contro {_rate(p, 'it', 'next_mills')}"
@@ -160,6 +166,7 @@ _EN: dict[str, Wording] = {
     "callback": _since_en("agreed callback, waiting"),
     "reply_waiting": _since_en("has replied and is waiting"),
     "promise_broken": _since_en("promise broken"),
+    "insoluto": lambda p: f"came back unpaid from the bank on {date_text(p['since'], 'en')}",
     "more_value_per_minute": lambda p: (
         f"comes before the next one because a minute here is worth {_rate(p, 'en', 'value_mills')} "
         f"against {_rate(p, 'en', 'next_mills')}"

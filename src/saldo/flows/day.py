@@ -13,6 +13,7 @@ from saldo import __version__
 from saldo.analytics.payment_date import MODEL_VERSION
 from saldo.collection.planning import keep_actions
 from saldo.core.context import Context
+from saldo.flows.collect_time import settle
 from saldo.flows.facts import gather
 from saldo.flows.plan_actions import plan_actions
 from saldo.flows.record_measures import expect_cash, measure
@@ -46,6 +47,8 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     """
     last = latest_day_run(company_id, ctx.as_of)
     rerun = last is not None and not refresh
+    if not rerun:
+        settle(ctx, company_id)
     ctx = (
         replace(ctx, known_at=last.known_at, company_id=company_id)
         if rerun

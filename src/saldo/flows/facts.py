@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from saldo.cash.collections import in_flight, returned_receipts
 from saldo.collection.planning import dated_entries, last_contacts
 from saldo.core.context import Context
 from saldo.intake.queries import first_export_day
@@ -23,7 +24,8 @@ class Facts:
     """Frames cut at (as_of, known_at).
 
     open_items: debits and credits with a balance, with customer_id and segment. history: installments, paid
-    and open. known_from: first day from which payments are known too, None if they always were.
+    and open. in_flight: item_id of what the bank is collecting (RiBa, SDD): open, and not to be dunned.
+    known_from: first day from which payments are known too, None if they always were.
     sales_from: first day from which all sales are known, None if only open items are.
     """
 
@@ -33,6 +35,7 @@ class Facts:
     sales: pl.DataFrame
     dated: pl.DataFrame
     contacts: pl.DataFrame
+    in_flight: pl.DataFrame
     known_from: date | None
     sales_from: date | None
 
@@ -44,15 +47,29 @@ def gather(ctx: Context) -> Facts:
     history = payment_history(ctx).join(accounts, on="account_id", how="left")
     first_export = first_export_day(ctx.company_id, ctx.known_at)
     known_from = _payments_known_from(history, first_export)
+    items = open_items(ctx).join(accounts, on="account_id", how="left")
+    contacts = last_contacts(ctx)
     return Facts(
         as_of=ctx.as_of,
-        open_items=open_items(ctx).join(accounts, on="account_id", how="left"),
+        open_items=items,
         history=history,
         sales=daily_sales(ctx, ctx.as_of - timedelta(days=SALES_WINDOW_DAYS)),
-        dated=dated_entries(ctx),
-        contacts=last_contacts(ctx),
+        dated=pl.concat([dated_entries(ctx), _returned(ctx, items, contacts)]),
+        contacts=contacts,
+        in_flight=in_flight(ctx),
         known_from=known_from,
         sales_from=first_document_date(ctx) if known_from is None else known_from,
+    )
+
+
+def _returned(ctx: Context, items: pl.DataFrame, contacts: pl.DataFrame) -> pl.DataFrame:
+    """account_id, code, date: receipts and debits that came back and are owed, with no contact since."""
+    return (
+        returned_receipts(ctx)
+        .join(items.filter(pl.col("balance_mills") > 0).select("item_id"), on="item_id", how="semi")
+        .join(contacts, on="account_id", how="left")
+        .filter(pl.col("last_contact").is_null() | (pl.col("last_contact") < pl.col("date")))
+        .select("account_id", pl.lit("insoluto").alias("code"), "date")
     )
 
 
@@ -67,6 +84,7 @@ def combined(each: list[Facts]) -> Facts:
         sales=pl.concat([facts.sales for facts in each]),
         dated=pl.concat([facts.dated for facts in each]),
         contacts=pl.concat([facts.contacts for facts in each]),
+        in_flight=pl.concat([facts.in_flight for facts in each]),
         known_from=max((facts.known_from for facts in each if facts.known_from), default=None),
         sales_from=None if None in sales_from else max(sales_from, default=None),
     )

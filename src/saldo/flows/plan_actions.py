@@ -18,10 +18,12 @@ def plan_actions(facts: Facts, forecasts: pl.DataFrame, currency: str) -> pl.Dat
     nobody contacted for the stated days comes back for review.
     """
     prior = default_priors().priority
-    ranked = rank(forecasts, facts.as_of, prior, facts.dated, currency)
+    # What the bank is collecting is owed and counts in the totals, but nobody is asked for it.
+    asked = forecasts.join(facts.in_flight, on="item_id", how="anti")
+    ranked = rank(asked, facts.as_of, prior, facts.dated, currency)
     reviews = _reviews(ranked, facts, prior)
     if reviews.height:
-        reviewed = rank(forecasts, facts.as_of, prior, pl.concat([facts.dated, reviews]), currency)
+        reviewed = rank(asked, facts.as_of, prior, pl.concat([facts.dated, reviews]), currency)
         ranked = _with_reviews(ranked, reviewed, reviews["account_id"])
     opened = forecasts.group_by("account_id", "currency").agg(
         pl.col("balance_mills").sum().alias("open_mills")
