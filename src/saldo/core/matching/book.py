@@ -1,4 +1,4 @@
-"""The open items of one company while a batch of lines is applied: found by what lines say, and their balances.
+"""The open items of one company while lines are applied: found by what lines say, and their balances.
 
 A Book is for one batch: balances go down as lines take their shares, so that a later line sees what an
 earlier one left. Items are never changed.
@@ -12,9 +12,9 @@ from datetime import date
 
 from saldo.core import normalize
 from saldo.core.matching import references
-from saldo.core.matching.reference_text import LEADS
 from saldo.core.matching.records import Line, OpenItem
 from saldo.core.matching.references import DocumentKey, Mention, Strength
+from saldo.core.matching.words import LEADS
 
 # A key that more documents have than this names none of them, unless the payer narrows them down.
 MOST_NAMED = 200
@@ -44,7 +44,8 @@ def wanted_keys(lines: Iterable[Line]) -> set[DocumentKey]:
             keys.update(order_keys(text))
             reference = references.creditor_reference(text)
             if reference:
-                keys.add("r" + references.reference_body(reference))
+                body = references.reference_body(reference)
+                keys.update(("r" + body, "=" + body))
     return keys
 
 

@@ -15,36 +15,19 @@ from typing import NamedTuple
 from stdnum import iban
 from stdnum.it import iva
 
-# Words for a document of ours, in Italian, English, German, French, Spanish; also as letters of a number.
-LEADS = frozenset(
-    "F FT FTT FTE FTV FTS FA FAT FATT FATTE FATTT FATTURA FATTURE FATTURAZIONE FV FTN NFT DOC DOCC DOCUMENTO DOCUMENTI "
-    "N NR NN NS VS VOSTRA NUM NUMERO NUMERI NO NRO NUMBER NUMBERS RIF RIFERIMENTO REF REFERENCE RIFT PARCELLA "
-    "INV INVS INVOICE INVOICES BILL RG RE RECHNUNG RECHNUNGEN RGNR RENR RECHNR RN BELEG FACT FACTURE FACTURES FACTURA "
-    "FACTURAS FRA".split()
-)
-_CREDITS = frozenset(
-    "NC NCR NDC NDA NOTACREDITO NOTEC CN CREDITNOTE CREDIT CREDITO ACCREDITO GUTSCHRIFT AVOIR".split()
-)
-_ORDERS = frozenset(
-    "ODA ODV ODL ORD ORDINE ORDINI ORDER ORDERS PO OC OV CONFERMA BESTELLUNG AUFTRAG COMMANDE PEDIDO COMMESSA "
-    "CONTRATTO PROFORMA PREVENTIVO DDT BOLLA".split()
-)
-_OWN_CODES = frozenset(
-    "PAG PAGAM DISP DISPOSIZIONE DISPOSIZ MAND MANDATO ORDINATIVO DISTINTA DIST PROT PROTOCOLLO CLIENTE CLI CUSTOMER "
-    "KUNDE KUNDENNR KDNR KD COD CODICE FORNITORE FORN SUPPLIER VENDOR PRATICA POLIZZA OPERAZIONE OP ID".split()
-)
-_DUE = frozenset("SCAD SCADENZA SCADENZE SC DUE VALUTA ENTRO FAELLIG".split())
-# Words between the numbers of a list, and from the word for a document to its number.
-_BINDERS = frozenset(
-    "E ED ET AND UND Y DEL DELLA DELLE DI A AL ALLA ALLE TO BIS DA DAL DALLA DALLE FROM VON SU PER LA LE IL THE "
-    "VARIE DIVERSE SALDO PAGAMENTO".split()
-)
-_TO = frozenset("A AL ALLA ALLE TO BIS".split())
-_MONTHS = (
-    "GEN(?:NAIO)?|FEB(?:BRAIO|RUARY)?|MAR(?:ZO|CH)?|APR(?:ILE|IL)?|MAG(?:GIO)?|MAY|GIU(?:GNO)?|JUNE?|LUG(?:LIO)?|"
-    "JULY?|AGO(?:STO)?|AUG(?:UST)?|SET(?:TEMBRE)?|SEP(?:TEMBER)?|OTT(?:OBRE)?|OCT(?:OBER)?|NOV(?:EMBRE|EMBER)?|"
-    "DIC(?:EMBRE)?|DEC(?:EMBER)?|JAN(?:UARY)?"
-)
+from saldo.core.matching.words import (
+    BINDERS,
+    CREDITS,
+    DUE,
+    LEADS,
+    MONTH_NAMES,
+    MONTHS,
+    NEUTRAL,
+    ORDERS,
+    OWN_CODES,
+    TO,
+)  # fmt: skip
+
 _CURRENCIES = r"(?:EURO?|€|USD|\$|GBP|£|CHF)"
 _NUMBER = r"\d{1,12}(?:[.,']\d{3}){0,4}(?:[.,]\d{1,2})?(?!\d)"
 _DAY, _MONTH = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
@@ -53,22 +36,26 @@ _ISO_DATE = rf"20\d\d-{_MONTH}-{_DAY}(?!\d)"
 # In this order: what is tried first at a place wins.
 _SCAN = re.compile(
     r"(?P<mail>[A-Z0-9._%+-]{1,64}@[A-Z0-9.-]{1,80})"
-    r"|(?<![A-Z0-9])(?P<iban>[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)(?![A-Z0-9]))"
+    r"|(?<![A-Z0-9])(?P<iban>[A-Z]{2}\d{2}"
+    r"(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)(?![A-Z0-9]))"
     r"|(?<![A-Z0-9])(?P<rf>RF\d{2}(?:[A-Z0-9]{1,21}|(?: [A-Z0-9]{4}){1,5}(?: [A-Z0-9]{1,4})?)(?![A-Z0-9]))"
-    r"|(?<![A-Z0-9])(?P<coded>(?:P\.? ?IVA|PARTITA IVA|VAT(?: NO| ID)?|UST-?ID|C\.?F|COD(?:ICE)?[. ]{0,2}FISC(?:ALE)?"
-    r"|CRO|TRN|CIG|CUP|ABI|CAB|BIC|SWIFT|SIA|EREF|MREF|KREF|CRED|E2E|END-?TO-?END|URI|TEL(?:EFONO)?|CELL?|FAX|PHONE|MOB)"
+    r"|(?<![A-Z0-9])(?P<coded>"
+    r"(?:P\.? ?IVA|PARTITA IVA|VAT(?: NO| ID)?|UST-?ID|C\.?F|COD(?:ICE)?[. ]{0,2}FISC(?:ALE)?"
+    r"|CRO|TRN|CIG|CUP|ABI|CAB|BIC|SWIFT|SIA|EREF|MREF|KREF|CRED|E2E|END-?TO-?END|URI"
+    r"|TEL(?:EFONO)?|CELL?|FAX|PHONE|MOB)"
     r"(?:[ .:/+=#-]{1,3}|(?=\d))(?:N[RO]?[. ]{1,2})?\+?[A-Z0-9]{0,3}\d[A-Z0-9]{0,34}(?:[ ./-]?\d{2,8}){0,4})"
     r"|(?<![A-Z0-9])(?P<person>[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z])(?![A-Z0-9])"
     r"|(?<![A-Z0-9])(?P<phone>\+\d{1,3}(?: ?\d{2,11}){1,4})"
-    rf"|(?P<price>(?<![A-Z0-9])(?:{_CURRENCIES}|IMPORTO|IMP|TOT(?:ALE)?|AMOUNT|BETRAG)[ .:=]{{0,3}}(?:{_CURRENCIES} ?)?{_NUMBER})"
+    rf"|(?P<price>(?<![A-Z0-9])"
+    rf"(?:{_CURRENCIES}|IMPORTO|IMP|TOT(?:ALE)?|AMOUNT|BETRAG)[ .:=]{{0,3}}(?:{_CURRENCIES} ?)?{_NUMBER})"
     rf"|(?<![A-Z0-9.,/-])(?P<priced>{_NUMBER} ?{_CURRENCIES}(?![A-Z])(?![ .]{{0,2}}\d))"
     r"|(?<![A-Z0-9.,/-])(?P<grouped>\d{1,3}(?:\.\d{3}){1,4},\d{2})(?![\d,])"
     r"|(?<![A-Z0-9.,/-])(?P<decimal>\d{1,9},\d{2})(?![\d,/-])"
     rf"|(?<![A-Z0-9])(?P<dated>(?:DEL|DELL'|D\.?D|IN DATA|DATA|DTD|DATED|VOM|DU|OF)[ .:]{{0,3}}"
     rf"(?:{_ISO_DATE}|{_DAY}[./-]{_MONTH}[./-](?:(?:19|20)\d\d|\d\d)(?!\d)|{_DAY}[./]{_MONTH}(?![./-]?\d)"
-    rf"|{_DAY} (?:{_MONTHS}) (?:20)?\d\d(?!\d)|\d{{2}}\d{{2}}(?:20)?\d{{2}}(?![\d./-])|20\d\d(?![\d./-])))"
+    rf"|{_DAY} (?:{MONTHS}) (?:20)?\d\d(?!\d)|\d{{2}}\d{{2}}(?:20)?\d{{2}}(?![\d./-])|20\d\d(?![\d./-])))"
     rf"|(?<![A-Z0-9./-])(?P<day>{_ISO_DATE}(?![./-]\d)|{_DAY}[./-]{_MONTH}[./-](?:(?:19|20)\d\d|\d\d)(?![./-]?\d)"
-    rf"|{_DAY} (?:{_MONTHS}) 20\d\d(?!\d))"
+    rf"|{_DAY} (?:{MONTHS}) 20\d\d(?!\d))"
     r"|(?P<token>[A-Z0-9]+(?:(?:[._-]| ?/ ?(?=\d))[A-Z0-9]+)*)"
 )
 _DIGIT = re.compile(r"\d")
@@ -80,12 +67,10 @@ _SLASH = re.compile("/")
 _MARKS = re.compile(r"[A-Z0-9]+")
 _LETTERS = re.compile(r"[A-Z]+[._-]?")
 _TOKEN = re.compile(r"[A-Z0-9]+(?:[._-][A-Z0-9]+)*")
-# Words that say "document" only where nothing else was said: "ORDINE N. 12" stays an order.
-_NEUTRAL = frozenset("N NR NN NO NUM NUMERO NUMERI NRO NUMBER NUMBERS RIF REF DOC RE NS VS".split())
-_TELLING = LEADS | _CREDITS | _ORDERS | _OWN_CODES
+_TELLING = LEADS | CREDITS | ORDERS | OWN_CODES
 _TO_DIGITS = str.maketrans("OQILSBZ", "0011582")
 _SLIP_LETTERS = frozenset("OQILSBZ")
-_MONTH_WORD = re.compile(rf"(?:{_MONTHS})")
+_MONTH_WORD = re.compile(rf"(?:{MONTHS})")
 
 _MOST_RANGE = 30
 _MOST_DIGITS = 20
@@ -244,14 +229,7 @@ def _date_of(text: str) -> tuple[date | None, int | None]:
 
 
 def _month_of(word: str) -> int:
-    return next((number for number, names in _MONTH_NAMES.items() if word[:3] in names), 0)
-
-
-_MONTH_NAMES = {
-    1: ("GEN", "JAN"), 2: ("FEB",), 3: ("MAR",), 4: ("APR",), 5: ("MAG", "MAY"), 6: ("GIU", "JUN"),
-    7: ("LUG", "JUL"), 8: ("AGO", "AUG"), 9: ("SET", "SEP"), 10: ("OTT", "OCT"), 11: ("NOV",),
-    12: ("DIC", "DEC"),
-}  # fmt: skip
+    return next((number for number, names in MONTH_NAMES.items() if word[:3] in names), 0)
 
 
 # --- words and numbers ------------------------------------------------------------------------------
@@ -291,8 +269,8 @@ def _words_before(text: str) -> int:
 def _word(reading: _Reading, text: str) -> None:
     words = [text] if text.isalpha() else [word for word in _SPLIT.split(text) if word]
     glued = "".join(words)
-    reading.has_to = glued in _TO
-    for word in (glued,) if glued in _CREDITS else words:
+    reading.has_to = glued in TO
+    for word in (glued,) if glued in CREDITS else words:
         says = _says(word)
         if says == "neutral":
             says = reading.says or "document"
@@ -304,14 +282,14 @@ def _word(reading: _Reading, text: str) -> None:
 def _says(word: str) -> str | None:
     """What a word says of the number after it; None: nothing, what was said before still holds."""
     for words, says in (
-        (_CREDITS, "credit"), (_NEUTRAL, "neutral"), (LEADS, "document"), (_ORDERS, "order"),
-        (_OWN_CODES, "own_code"), (_DUE, "due"),
+        (CREDITS, "credit"), (NEUTRAL, "neutral"), (LEADS, "document"), (ORDERS, "order"),
+        (OWN_CODES, "own_code"), (DUE, "due"),
     ):  # fmt: skip
         if word in words:
             return says
     if _MONTH_WORD.fullmatch(word):
         return "month"
-    return None if word in _BINDERS else ""
+    return None if word in BINDERS else ""
 
 
 def _piece(reading: _Reading, start: int, end: int) -> Piece:
