@@ -102,11 +102,14 @@ def accidents(balances: Sequence[int], size: int, target: int) -> float:
     make the target by mere accident, from above.
 
     Combinations · grain / √Σ balance²: the sums of n items lie about their mean like a normal distribution,
-    whose highest density is 1 / (σ √2π) with σ = √Σ balance² / 2, rounded up to 1 / (2 σ).
+    whose highest density is 1 / (σ √2π) with σ = √Σ balance² / 2, rounded up to 1 / (2 σ). The grain is the
+    largest power of ten that divides them all: round sums meet more often.
     """
     n = len(balances)
     combinations = sum(comb(n, k) for k in range(min(size, n - size) + 1))
-    grain = gcd(target, *balances)
+    common, grain = gcd(target, *balances), 1
+    while common and common % (10 * grain) == 0:
+        grain *= 10
     spread = sqrt(sum(float(each) * each for each in balances))
     return min(combinations, 10**15) * grain / spread if spread else 0.0
 

@@ -10,7 +10,7 @@ from saldo.core.matching.amounts import MANY, Limits, Search, accidents, leading
 from saldo.core.matching.differences import Fit, fit
 from saldo.core.matching.naming import Document, Naming, by_due_date
 from saldo.core.matching.policy import Policy
-from saldo.core.matching.records import Line, OpenItem
+from saldo.core.matching.records import Line, OpenItem, Share
 
 ADVANCE_ITEM = "advance"
 # How many accidental sums are no danger, and from how many on chance makes one as often.
@@ -86,6 +86,27 @@ def named(case: Case, naming: Naming, found: str) -> Iterator[Candidate]:
     yield from inexact[:2]
 
 
+def stated(case: Case, advised: Sequence[tuple[Document, int]], found: str) -> Candidate | None:
+    """The shares that an advice states: of each document the installments that make the share, else its
+    first ones. None where they are not the amount, or more than what is open."""
+    shares: dict[int, int] = {}
+    chosen: dict[int, OpenItem] = {}
+    for document, mills in advised:
+        whole = [each for each in document.items if each.balance_mills == mills]
+        for item in whole[:1] or document.items:
+            part = min(mills, item.balance_mills) if mills > 0 else max(mills, item.balance_mills)
+            if part and item.item_id not in shares and (part > 0) == (item.balance_mills > 0):
+                shares[item.item_id], chosen[item.item_id] = part, item
+                mills -= part
+        if mills:
+            return None
+    if sum(shares.values()) != case.line.amount_mills:
+        return None
+    is_whole = all(each.balance_mills == shares[each.item_id] for each in chosen.values())
+    fitted = Fit("exact" if is_whole else "stated", tuple(Share(i, m) for i, m in shares.items()))
+    return Candidate(found, fitted, tuple(chosen.values()))
+
+
 def _readings(naming: Naming) -> Iterator[list[Document]]:
     """The documents meant, in the combinations that the mentions allow: with the weak ones, without them,
     and the weak ones alone."""
@@ -123,10 +144,7 @@ def _settlements(case: Case, documents: Sequence[Document], found: str) -> Itera
     for chosen in [items] if first == items else [first, items]:
         near = case.fitted(chosen)
         if near is not None:
-            candidate = Candidate(found, near, tuple(chosen))
-            debits = [each for each in chosen if each.balance_mills > 0]
-            candidate.needs_person = near.evidence == "short" and len(debits) > 1
-            yield candidate
+            yield Candidate(found, near, tuple(chosen))
 
 
 def _first_due(documents: Sequence[Document]) -> list[OpenItem]:
@@ -379,7 +397,7 @@ def _near(case: Case) -> Iterator[Candidate]:
         gap = sum(each.balance_mills for each in items) - case.line.amount_mills
         if -case.policy.rounding_mills <= gap and 4 * gap <= case.line.amount_mills:
             fitted = case.fitted(items)
-            if fitted is not None and fitted.evidence not in ("short", "over"):
+            if fitted is not None and fitted.evidence in _EASE:
                 near.append(Candidate("sum.near", fitted, items, facts={"shape": _shape(case, items)}))
     near.sort(key=lambda each: _EASE.index(each.fit.evidence))
     for candidate in near[:3]:

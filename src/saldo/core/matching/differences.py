@@ -31,6 +31,8 @@ WITHHOLDING_RATES = (40, 200, 115, 46)
 # VAT in the gross: rate in percent. 0: no VAT.
 VAT_RATES = (22, 10, 5, 4)
 _CENT = 10
+# Up to this share of the payment a part that is missing is a deduction, and no payment in part.
+_SMALL_SHARE = 0.03
 # Combinations of discounts and of taxes that are tried.
 _MOST_ITEMS = 10
 
@@ -71,7 +73,7 @@ def fit(line: Line, items: Sequence[OpenItem], policy: Policy) -> Fit | None:
         or _rounding(items, gap, policy)
         or _charges(line, items, gap, policy)
         or _tax(items, gap)
-        or _short(items, gap)
+        or _short(line, items, gap)
     )
 
 
@@ -187,12 +189,16 @@ _TAX_SHARES: tuple[tuple[str, tuple[int, int]], ...] = (
 )
 
 
-def _short(items: Sequence[OpenItem], gap: int) -> Fit | None:
-    """Less than its items: the credits are taken off whole, the debits are paid oldest first, and what is
-    missing stays open on the last one. None where the last one would get nothing."""
+def _short(line: Line, items: Sequence[OpenItem], gap: int) -> Fit | None:
+    """Less than its items. A small part is missing from the largest one; else the credits are taken off
+    whole, the debits are paid oldest first, and what is missing stays open on the last one. None where that
+    one would get nothing."""
     debits = [item for item in items if item.balance_mills > 0]
-    last = debits[-1]
-    if last.balance_mills <= gap:
+    if gap <= _SMALL_SHARE * line.amount_mills and (largest := _largest(items, gap)) is not None:
+        evidence, item = "short.small", largest
+    else:
+        evidence, item = "short" if len(debits) == 1 else "short.several", debits[-1]
+    if item.balance_mills <= gap:
         return None
-    found = (Difference(SHORT, last.item_id, gap),)
-    return Fit("short", _shares(items, found), found, 0, True)
+    found = (Difference(SHORT, item.item_id, gap),)
+    return Fit(evidence, _shares(items, found), found, 0, len(debits) == 1 or evidence == "short.small")

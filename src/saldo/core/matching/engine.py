@@ -14,7 +14,6 @@ from datetime import timedelta
 from saldo.core.matching import candidates, references, telling
 from saldo.core.matching.book import Book
 from saldo.core.matching.candidates import ADVANCE_ITEM, Candidate, Case
-from saldo.core.matching.differences import Fit
 from saldo.core.matching.experience import Experience, pattern_of
 from saldo.core.matching.naming import FIRM, Document, Naming, documents_of, now, read
 from saldo.core.matching.payers import Payer, Payers
@@ -85,6 +84,7 @@ class _Reading:
         self.who = _who(line, payers)
         self.naming = Naming()
         self._cases: dict[tuple[int, ...], Case] = {}
+        self._put_right: set[frozenset[int]] = set()
         self._intent: frozenset[str] | None = None
         self._settled: tuple[OpenItem | None] | None = None
 
@@ -160,16 +160,20 @@ class _Reading:
         assert advice is not None
         naming = Naming()
         for advised in advice.lines:
-            read_one = self._read(advised.number)
-            naming.choices += read_one.choices or read_one.weak
-            naming.mentions += read_one.mentions
-            if not (read_one.choices or read_one.weak):
-                naming.unknown += read_one.unknown or list(references.mentions(advised.number))[:1]
-        if not advice.lines:
-            for text in advice.document_refs:
-                read_one = self._read(text)
-                naming.choices += read_one.choices
-                naming.unknown += read_one.unknown
+            one = self._read(advised.number)
+            choices = one.choices or one.weak
+            naming.choices += choices
+            naming.mentions += one.mentions
+            if not choices:
+                naming.unknown += one.unknown or list(references.mentions(advised.number))[:1]
+            elif advised.paid_mills and len(choices) == 1 and len(choices[0]) == 1:
+                naming.stated.append((choices[0][0], advised.paid_mills))
+        for text in () if advice.lines else advice.document_refs:
+            one = self._read(text)
+            naming.choices += one.choices
+            naming.unknown += one.unknown
+        if len(naming.stated) < len(advice.lines):
+            naming.stated = []
         if naming.choices:
             whole = advice.adds_up is not False and not naming.unknown
             yield "advice" if whole else "advice.open", naming
@@ -180,6 +184,9 @@ class _Reading:
             return
         case = self._case(self._accounts_of(naming))
         found = self._called(found, naming)
+        if naming.stated and (told := candidates.stated(case, naming.stated, found)) is not None:
+            yield told
+            return
         options = list(candidates.named(case, naming, found))
         is_exact = any(each.fit.evidence == "exact" for each in options)
         if not is_exact:
@@ -209,17 +216,14 @@ class _Reading:
                 hit for hit in self.book.similar(mention, accounts) if self.book.balance(hit.item.item_id)
             ]
             for document in documents_of(self.book, hits, self.line.currency):
-                similar.append((place, mention.text, self._whole(document)))
+                similar.append((place, mention.text, document))
         fits = list(candidates.slips(self._case(self.who.known), naming, similar, "number.slip"))
         for candidate in fits:
+            self._put_right.add(frozenset(each.item_id for each in candidate.chosen))
             if len({each.chosen for each in fits}) > 1:
                 candidate.needs_person = True
                 candidate.against.add("ambiguous")
             yield candidate
-
-    def _whole(self, document: Document) -> Document:
-        """All open installments of a document, not only those that were hit."""
-        return document
 
     def _of_orders(self) -> Iterator[Candidate]:
         if not self.line.text or not self.who.accounts:
@@ -272,11 +276,11 @@ class _Reading:
         fitted = candidate.fit
         level = self._level(candidate)
         against, needs_person = self._against(candidate)
-        pattern = pattern_of(candidate.found, _part(fitted), level, against)
+        pattern = pattern_of(_called_in_pattern(candidate), fitted.evidence, level, against)
         chance = self.experience.chance(pattern)
         zone = chance.zone(self.policy)
         may_post = fitted.may_post and not needs_person and not candidate.needs_person
-        if fitted.evidence == "short" and not self.policy.allows_partial:
+        if fitted.evidence.startswith("short") and not self.policy.allows_partial:
             may_post = False
         if zone == AUTO and not may_post:
             zone = PROPOSE
@@ -302,6 +306,9 @@ class _Reading:
             return "unknown" if len(items) == 1 else "other"
         if items <= set(self.who.accounts):
             return self.who.level
+        is_sum = candidate.found.startswith("sum.") and candidate.fit.evidence == "exact"
+        if is_sum and items <= set(self.who.known):
+            return self.who.level  # the sum is the only one among all that it pays for
         return "pays_for" if items <= set(self.who.known) else "other"
 
     def _against(self, candidate: Candidate) -> tuple[set[str], bool]:
@@ -317,7 +324,9 @@ class _Reading:
                 against.add("early")
             if self.recent is not None:
                 against.add("recent")
-            if self.naming.foreign or self._names_settled():
+            if frozenset(each.item_id for each in candidate.chosen) in self._put_right:
+                pass  # the number that is not known is one digit away from one of these
+            elif self.naming.foreign or self._names_settled():
                 against.add("foreign")
             elif any(mention.is_led for mention in self.naming.unknown):
                 against.add("unread")
@@ -454,8 +463,10 @@ def _firm(naming: Naming) -> tuple[list[list[Document]], list[Mention]]:
     return [choice for choice, _ in kept], [mention for _, mention in kept]
 
 
-def _part(fitted: Fit) -> str:
-    return fitted.evidence
+def _called_in_pattern(candidate: Candidate) -> str:
+    """How documents were named surely matters no more where the amount leaves a difference."""
+    is_sure = candidate.found in ("key.reference", "advice", "number.full", "number.structured")
+    return "named" if is_sure and candidate.fit.evidence not in ("exact", "stated") else candidate.found
 
 
 def _distinct(found: Iterable[Proposal]) -> list[Proposal]:

@@ -24,7 +24,7 @@ SEPARATOR = "|"
 # One-sided 95%.
 _Z = 1.6449
 # The lower bound may miss the threshold by this many times what the threshold leaves to errors.
-_BOUND_SLACK = 3.0
+_BOUND_SLACK = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class Chance:
     """What is known of a pattern. probability: mean. lower: one-sided 95% bound. right, wrong: confirmed.
 
     believed: what the pattern is worth without its own matches (from its class and the stated belief).
+    trusted: the same, where the class may only lower it: without matches of its own nothing gets automatic
+    because its relatives are good.
     """
 
     pattern: str
@@ -79,13 +81,14 @@ class Chance:
     right: int
     wrong: int
     believed: float
+    trusted: float
 
     def is_automatic(self, policy: Policy) -> bool:
         """Mean at the threshold, and either so believed from the beginning or borne out by enough matches."""
         if self.probability < policy.auto_above:
             return False
         enough = self.lower >= 1 - _BOUND_SLACK * (1 - policy.auto_above)
-        return enough or self.believed >= policy.auto_above
+        return enough or self.trusted >= policy.auto_above
 
     def zone(self, policy: Policy) -> str:
         if self.is_automatic(policy):
@@ -136,13 +139,14 @@ class Experience:
         class_right, class_wrong = self._classes.get(class_of(pattern), (0, 0))
         others_right, others = class_right - right, class_right + class_wrong - right - wrong
         mean = stated.mean(pattern)
-        # What others of its class did may only lower the belief: errors warn, their payers may differ.
         weight = min(float(others), stated.class_strength)
         from_class = weight * others_right / others if others else 0.0
-        believed = min(mean, (mean * stated.strength + from_class) / (stated.strength + weight))
+        believed = (mean * stated.strength + from_class) / (stated.strength + weight)
         total = stated.strength + right + wrong
         good = believed * stated.strength + right
-        return Chance(pattern, good / total, wilson_lower(good, total), right, wrong, believed)
+        return Chance(
+            pattern, good / total, wilson_lower(good, total), right, wrong, believed, min(mean, believed)
+        )
 
 
 def _is_known(pattern: str) -> bool:

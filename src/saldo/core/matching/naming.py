@@ -41,7 +41,8 @@ class Naming:
 
     weak: the same for mentions that are worth something only with payer and amount. unknown: mentions that
     read like a number of a document and fit none of the payer's. foreign: what such ones mean among the
-    documents of others. mentions: of each choice, by its place.
+    documents of others. mentions: of each choice, by its place. stated: the share of each document, if all
+    are stated.
     """
 
     choices: list[list[Document]] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Naming:
     weak: list[list[Document]] = field(default_factory=list)
     unknown: list[Mention] = field(default_factory=list)
     foreign: list[Document] = field(default_factory=list)
+    stated: list[tuple[Document, int]] = field(default_factory=list)
 
     def strength(self) -> Strength:
         """Of the weakest number that is named."""
