@@ -222,3 +222,48 @@ def test_a_prefix_and_an_envelope_change_nothing() -> None:
 def test_an_import_of_receivables_does_not_pass_over_it_in_silence() -> None:
     told = read_invoices(camt(statement(entry("1.00"), closing="101.00")), "movimenti.xml")
     assert [one.code for one in told.notices] == ["record_not_posted"]
+
+
+def _summary(*totals: str) -> bytes:
+    entries = entry("5.00") + entry("7.00") + entry("2.50", sign="DBIT")
+    return camt(statement(f"<TxsSummry>{''.join(totals)}</TxsSummry>", entries, closing="109.50"))
+
+
+ALL = "<TtlNtries><NbOfNtries>{}</NbOfNtries><Sum>{}</Sum>{}</TtlNtries>"
+NET_2 = "<TtlNetNtryAmt>{}</TtlNetNtryAmt><CdtDbtInd>CRDT</CdtDbtInd>"
+NET_8 = "<TtlNetNtry><Amt>{}</Amt><CdtDbtInd>CRDT</CdtDbtInd></TtlNetNtry>"
+SIDE = "<Ttl{0}Ntries><NbOfNtries>{1}</NbOfNtries><Sum>{2}</Sum></Ttl{0}Ntries>"
+
+
+@pytest.mark.parametrize(
+    ("summary", "is_right"),
+    [
+        (ALL.format(3, "14.50", ""), True),
+        (ALL.format(3, "9.5", NET_8.format("9.50")), True),
+        (ALL.format("0003", "14.50", NET_2.format("9.50")), True),
+        (SIDE.format("Cdt", 2, "12.00") + SIDE.format("Dbt", 1, "2.50"), True),
+        (ALL.format(4, "14.50", ""), False),
+        (ALL.format(3, "14.51", ""), False),
+        (ALL.format(3, "14.50", NET_8.format("9.40")), False),
+        (ALL.format(3, "14.50", NET_2.format("9.40")), False),
+        (ALL.format("three", "14.50", ""), False),
+        (ALL.format(3, "1E1", ""), False),
+        (SIDE.format("Cdt", 3, "12.00"), False),
+        (SIDE.format("Dbt", 1, "2.40"), False),
+    ],
+)
+def test_the_stated_totals_are_those_of_the_entries(summary: str, is_right: bool) -> None:
+    (found,) = read_camt(_summary(summary)).statements
+    assert found.is_quarantined is not is_right
+    assert [notice.code for notice in found.notices] == ([] if is_right else ["bank_totals_differ"])
+
+
+def test_an_entry_lost_from_a_notification_is_seen_by_its_totals() -> None:
+    lost = camt(
+        f"<Ntfctn><Id>N1</Id><Acct><Id><IBAN>{IBAN}</IBAN></Id><Ccy>EUR</Ccy></Acct>"
+        f"<TxsSummry>{ALL.format(2, '12.00', '')}</TxsSummry>{entry('5.00')}</Ntfctn>",
+        message="camt.054.001.08",
+        root="BkToCstmrDbtCdtNtfctn",
+    )
+    (found,) = read_camt(lost).statements
+    assert found.is_quarantined

@@ -61,6 +61,14 @@ def amount_of(element: etree._Element | None, currency: str | None, where: str) 
         raise refusal from None
 
 
+def plain_mills(text: str) -> int | None:
+    """The mills of a plain decimal number; None where it is none or has parts of a mill."""
+    try:
+        return to_mills(Decimal(text)) if _AMOUNT.fullmatch(text) else None
+    except InexactAmount:
+        return None
+
+
 def amount_if_readable(element: etree._Element | None, currency: str | None) -> StatedAmount | None:
     """Like ``amount_of``, for amounts that explain and are not booked: None where unreadable."""
     try:

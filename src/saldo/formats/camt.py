@@ -24,6 +24,7 @@ from saldo.formats._camt_fields import (
     first_text,
     sign_of,
 )
+from saldo.formats._camt_totals import total_doubts
 from saldo.formats._xml import local_name, parse_xml, text_of
 from saldo.formats.bank_records import (
     BOOKED,
@@ -109,6 +110,7 @@ def _statement(element: etree._Element, position: int, rejections: list[Rejectio
             rejections.append(refusal.rejection)
             continue
         lines += [replace(line, ordinal=len(lines) + at) for at, line in enumerate(read, start=1)]
+    doubts += total_doubts(element, lines, refused_lines, where)
     opening = _of_the_account(opening, account, where, doubts)
     closing = _of_the_account(closing, account, where, doubts)
     return checked(
