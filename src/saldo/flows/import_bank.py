@@ -20,6 +20,7 @@ from saldo.cash.statements import CONFLICT, UNCHANGED, Kept, keep_remittances, k
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
 from saldo.flows import reading
+from saldo.flows.collect import take_in_flow
 from saldo.flows.import_result import ImportResult
 from saldo.flows.posting import Progress
 from saldo.formats.bank_records import BankStatement, CollectionFlow
@@ -188,8 +189,6 @@ def _take_remittances(ctx: Context, batch: batches.BatchRow, records: Sequence[A
 
 def _take_flow(ctx: Context, batch: batches.BatchRow, flow: CollectionFlow, state: _Done) -> None:
     """A presented slip or its outcomes go to the collections. Nothing of a refused flow is taken in."""
-    from saldo.flows.collect import take_in_flow
-
     try:
         taken = take_in_flow(ctx, flow, batch.document_id)
     except SaldoError as error:

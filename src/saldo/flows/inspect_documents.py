@@ -10,8 +10,10 @@ import polars as pl
 
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
-from saldo.flows import reading
+from saldo.flows import import_bank, reading
+from saldo.formats.bank_records import CollectionFlow
 from saldo.formats.detect import TABULAR_KINDS, detect_kind
+from saldo.formats.records import ReadResult
 from saldo.formats.tabular import (
     RECORD_KINDS,
     Mapping,
@@ -52,6 +54,11 @@ def inspect_file(ctx: Context, name: str, data: bytes, mapping_name_or_toml: str
     Raises SaldoError where the file as a whole cannot be read.
     """
     format_ = detect_kind(data, name)
+    kind = None if mapping_name_or_toml else import_bank.kind_by_content(data, name)
+    if kind is not None:
+        result = import_bank.read_bank(data, name, None)
+        rows = [*_lines(result), *_advised(result), *_receipts(result)]
+        return Inspection(kind, format_, len(rows), list(result.rejections), rows[:PREVIEW_ROWS])
     if format_ not in TABULAR_KINDS:
         told = reading.read_invoices(data, name)
         return Inspection(
@@ -95,9 +102,24 @@ def _bank_inspection(
 ) -> Inspection:
     """A bank's list of movements: its lines as the preview, and beside the notes what holds it back."""
     result = read_records(data, name, mapping, format_)
-    lines = [line for statement in result.statements for line in statement.transactions]
+    lines = _lines(result)
     held = [notice for statement in result.statements for notice in statement.notices]
-    preview = [
+    return Inspection(
+        kind=mapping.kind,
+        format=format_,
+        rows=len(lines),
+        rejections=[*result.rejections, *held],
+        preview=lines[:PREVIEW_ROWS],
+        mapping_toml=dump_toml(mapping),
+        mapping_name=mapping.name,
+        confidence=confidence,
+        notes=notes,
+    )
+
+
+def _lines(result: ReadResult) -> list[dict[str, Any]]:
+    """The lines of statements by the names of the preview's columns."""
+    return [
         {
             "row": line.ordinal,
             "document_date": line.booking_date,
@@ -106,19 +128,44 @@ def _bank_inspection(
             "customer_name": line.counterparty_name,
             "text": line.remittance_text,
         }
-        for line in lines[:PREVIEW_ROWS]
+        for statement in result.statements
+        for line in statement.transactions
     ]
-    return Inspection(
-        kind=mapping.kind,
-        format=format_,
-        rows=len(lines),
-        rejections=[*result.rejections, *held],
-        preview=preview,
-        mapping_toml=dump_toml(mapping),
-        mapping_name=mapping.name,
-        confidence=confidence,
-        notes=notes,
-    )
+
+
+def _advised(result: ReadResult) -> list[dict[str, Any]]:
+    """What remittance advices say was paid; one that names no amounts is a row by itself."""
+    return [
+        {
+            "row": number,
+            "number": line.number if line else ", ".join(advice.document_refs),
+            "document_date": line.document_date if line else advice.payment_date,
+            "amount_mills": line.paid_mills if line else advice.total_mills,
+            "currency": advice.currency,
+            "customer_name": advice.payer_name,
+        }
+        for advice in result.records
+        if advice.kind == "remittance"
+        for number, line in enumerate(advice.lines or (None,), start=1)
+    ]
+
+
+def _receipts(result: ReadResult) -> list[dict[str, Any]]:
+    """Receipts presented, or what became of them."""
+    return [
+        {
+            "row": one.ordinal,
+            "number": one.receipt,
+            "due_date": one.due_date,
+            "amount_mills": one.amount_mills,
+            "currency": one.currency,
+            "customer_name": one.debtor_name,
+            "text": one.outcome,
+        }
+        for flow in result.records
+        if isinstance(flow, CollectionFlow)
+        for one in flow.outcomes
+    ]
 
 
 def _converted(ctx: Context, raw: RawTable, mapping: Mapping) -> tuple[pl.DataFrame, list[Rejection]]:
