@@ -229,3 +229,37 @@ def test_a_time_cut_by_a_line_break_is_no_field() -> None:
         "KARTE 2026-02-02T16 :20:37 LADEN",
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("days", "booking", "value", "moved"),
+    [
+        ("2502290228", date(2025, 2, 28), date(2025, 2, 28), 1),
+        ("2502300301", date(2025, 3, 1), date(2025, 2, 28), 1),
+        ("2502290229", date(2025, 2, 28), date(2025, 2, 28), 2),
+        ("250230", date(2025, 2, 28), date(2025, 2, 28), 1),
+        ("2402290229", date(2024, 2, 29), date(2024, 2, 29), 0),
+        ("2402300301", date(2024, 3, 1), date(2024, 2, 29), 1),
+    ],
+)
+def test_a_29_february_that_does_not_exist_is_the_last_of_the_month_and_said(
+    days: str, booking: date, value: date, moved: int
+) -> None:
+    (found,) = read_mt940(mt940(f":61:{days}C5,00NTRF", closing="C260202EUR105,00").encode()).statements
+    line = found.transactions[0]
+    assert (line.booking_date, line.value_date) == (booking, value)
+    assert [notice.code for notice in found.notices] == ["bank_day_moved"] * moved
+    assert not found.is_quarantined
+
+
+@pytest.mark.parametrize("days", ["2502310301", "2504310501", "2502280231"])
+def test_other_days_that_do_not_exist_are_refused(days: str) -> None:
+    result = read_mt940(mt940(f":61:{days}C5,00NTRF", closing="C260202EUR105,00").encode())
+    assert [one.code for one in result.rejections] == ["bank_line_unreadable"]
+    assert result.statements[0].is_quarantined
+
+
+def test_the_day_of_a_balance_too() -> None:
+    text = mt940(":61:2503010301C5,00NTRF", opening="C250230EUR100,00", closing="C250301EUR105,00")
+    (found,) = read_mt940(text.encode()).statements
+    assert (found.opening_date, found.is_quarantined) == (date(2025, 2, 28), False)

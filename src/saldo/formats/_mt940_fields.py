@@ -147,5 +147,18 @@ def plain_amount(text: str) -> tuple[str, bool]:
     raise InexactAmount(text)
 
 
+def day_that_exists(text: str) -> str:
+    """ "250229" -> "250228": 29 and 30 February as the last day of that month; everything else as it is.
+
+    Banks that count interest by months of 30 days write such value dates. 31 February is in no calendar.
+    """
+    year, month, day = text[:2], text[2:4], text[4:]
+    if month != "02" or day not in ("29", "30"):
+        return text
+    # Every fourth year of those that two digits can mean, 2000 among them, is a leap year.
+    last = "29" if year.isdecimal() and int(year) % 4 == 0 else "28"
+    return f"{year}{month}{min(day, last)}"
+
+
 def _whole(digits: str) -> str:
     return digits.lstrip("0") or "0"

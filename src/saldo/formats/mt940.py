@@ -26,7 +26,7 @@ from saldo.core.errors import Rejection
 from saldo.core.money import InexactAmount, decimal_text, to_mills
 from saldo.formats._bank_checks import checked, one_line, reference, without_twins
 from saldo.formats._mt940_details import Details, details_of, foreign_amounts, mills_of, non_swift_details
-from saldo.formats._mt940_fields import Block, Field, blocks_of, plain_amount, text_of_bytes
+from saldo.formats._mt940_fields import Block, Field, blocks_of, day_that_exists, plain_amount, text_of_bytes
 from saldo.formats.bank_records import (
     BOOKED,
     INTRADAY,
@@ -78,6 +78,14 @@ class _Reading:
 
     def where(self, tag: str, number: int = 1) -> str:
         return f"statement {self.position}, :{tag}: {number}"
+
+    def day(self, text: str, where: str, excerpt: str) -> str:
+        """YYMMDD as given, or the last day of February where it says 29 or 30 and there is none."""
+        real = day_that_exists(text)
+        if real != text:
+            params = {"value": f"{text[4:]}/02/20{text[:2]}", "day": f"{real[4:]}/02/20{real[:2]}"}
+            self.notices.append(Notice("bank_day_moved", where, excerpt, params))
+        return real
 
     def amount(self, text: str, where: str, excerpt: str) -> tuple[str, int]:
         """(the amount as the library wants it, its mills). Raises Refusal."""
@@ -234,7 +242,8 @@ def _balance(reading: _Reading, one: Field) -> StatementBalance:
         raise Refusal(Rejection("bank_amount_unreadable", where, one.text, {"amount": one.text}))
     plain, mills = reading.amount(found.group("amount"), where, one.text)
     mark = found.group("mark").upper()
-    parsed = _by_library(f":{one.tag}:{mark}{found.group('day')}{currency}{plain}", where, one.text)
+    day = reading.day(found.group("day"), where, one.text)
+    parsed = _by_library(f":{one.tag}:{mark}{day}{currency}{plain}", where, one.text)
     balance = next((value for value in parsed.data.values() if hasattr(value, "status")), None)
     signed = -mills if mark == "D" else mills
     if balance is None or balance.date is None or to_mills(balance.amount.amount) != signed:
@@ -292,7 +301,11 @@ def _line(reading: _Reading, entry: Field, others: list[Field], number: int, ord
     plain, mills = reading.amount(found.group("amount"), where, text)
     mark = found.group("mark").upper()
     is_debit = mark.removeprefix("E") in ("D", "RC")
-    data = _line_data(found, plain, where)
+    value = reading.day(found.group("value"), where, text)
+    entry_day = (found.group("entry") or "").strip()
+    if entry_day:
+        entry_day = reading.day(f"{value[:2]}{entry_day}", where, text)[2:]
+    data = _line_data(found, plain, value, entry_day, where)
     signed = -mills if is_debit else mills
     if to_mills(data["amount"].amount) != signed:
         raise _unreadable(where, text, "amount")
@@ -345,11 +358,13 @@ def _details(others: list[Field]) -> Details:
     return details_of(lines["86"]) if lines["86"] else non_swift_details(lines["NS"])
 
 
-def _line_data(found: re.Match[str], plain: str, where: str) -> dict[str, Any]:
-    """What the library makes of one line whose amount is now written as it expects. Raises Refusal."""
+def _line_data(found: re.Match[str], plain: str, value: str, entry: str, where: str) -> dict[str, Any]:
+    """What the library makes of one line whose amount and days are now as it expects. Raises Refusal."""
+    if value[2:] == "0231":  # which the library moves in silence
+        raise _unreadable(where, found.string, "31/02")
     rest = found.group("rest")
     mark = found.group("mark").upper().removeprefix("E")
-    parts = (found.group("value"), found.group("entry"), mark, (found.group("funds") or "").upper(), plain)
+    parts = (value, entry, mark, (found.group("funds") or "").upper(), plain)
     # A reference longer than the standard allows would be cut, and the bank's own lost with it.
     tags: dict[int | str, Tag] = {61: StatementGLS()} if _LONG_REFERENCE.match(rest) else {}
     text = f":61:{''.join(part or '' for part in parts)}{rest}"
