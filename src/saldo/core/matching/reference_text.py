@@ -73,12 +73,14 @@ _SLIP_LETTERS = frozenset("OQILSBZ")
 _MONTH_WORD = re.compile(rf"(?:{MONTHS})")
 
 _MOST_RANGE = 30
+_MOST_SERIES = 4
 _MOST_DIGITS = 20
 _MOST_CODE = 25
 
 
 class Piece(NamedTuple):
-    """A piece of a text that has a digit; Mention tells what the fields mean."""
+    """A piece of a text that has a digit; Mention tells what the fields mean. before: the short word right
+    before it, which may be part of the number ("NC 75/26", "FT V 12")."""
 
     text: str
     start: int
@@ -89,6 +91,7 @@ class Piece(NamedTuple):
     looks_like: str = ""
     year: int | None = None
     document_date: date | None = None
+    before: str = ""
 
 
 class _Plain(dict[int, str]):
@@ -129,6 +132,8 @@ class _Reading:
     text: str
     found: list[Piece] = field(default_factory=list)
     says: str = ""  # "document", "credit", "order", "own_code", "due", "month", or ""
+    word: str = ""  # the last word, and where it ends
+    word_end: int = -1
     has_to: bool = False  # the last word was "to": "1240 AL 1243"
     last: int = 0  # where in found the pieces of the last number begin
     end: int = -1  # where in the text the last number ends
@@ -238,11 +243,11 @@ def _month_of(word: str) -> int:
 def _token(reading: _Reading, hit: re.Match[str]) -> None:
     text, start = hit.group(), hit.start()
     if text.isalpha() or not _DIGIT.search(text):
-        _word(reading, text)
+        _word(reading, text, hit.end())
         return
     size = _words_before(text)
     if size:
-        _word(reading, text[:size])
+        _word(reading, text[:size], start + size)
     is_long = sum(map(str.isdigit, text)) > _MOST_DIGITS or len(text) - size > 3 * _MOST_CODE
     if is_long:
         _left_out(reading, hit)
@@ -266,10 +271,11 @@ def _words_before(text: str) -> int:
     return size
 
 
-def _word(reading: _Reading, text: str) -> None:
+def _word(reading: _Reading, text: str, end: int) -> None:
     words = [text] if text.isalpha() else [word for word in _SPLIT.split(text) if word]
     glued = "".join(words)
     reading.has_to = glued in TO
+    reading.word, reading.word_end = words[-1] if glued not in CREDITS else glued, end
     for word in (glued,) if glued in CREDITS else words:
         says = _says(word)
         if says == "neutral":
@@ -289,13 +295,16 @@ def _says(word: str) -> str | None:
             return says
     if _MONTH_WORD.fullmatch(word):
         return "month"
-    return None if word in BINDERS else ""
+    return None if word in BINDERS or len(word) == 1 else ""
 
 
 def _piece(reading: _Reading, start: int, end: int) -> Piece:
     text, says = reading.text[start:end], reading.says
     is_led = says in ("document", "credit")
-    return Piece(text, start, end, is_led, says == "credit", "", _suspected(text, says, is_led))
+    is_close = 0 <= start - reading.word_end <= 2 and len(reading.word) <= _MOST_SERIES
+    before = reading.word if is_close else ""
+    looks_like = _suspected(text, says, is_led)
+    return Piece(text, start, end, is_led, says == "credit", "", looks_like, before=before)
 
 
 def _suspected(text: str, says: str, is_led: bool) -> str:

@@ -237,9 +237,10 @@ def _mention(piece: Piece) -> Mention | None:
     readings = _readings(bare)
     if not readings:
         return None
-    keys: dict[DocumentKey, None] = {}
-    for whole in (groups, bare):
-        keys["=" + _joined(whole)] = None
+    whole = _joined(bare)
+    keys: dict[DocumentKey, None] = {"=" + _joined(groups): None, "=" + whole: None}
+    if piece.before:
+        keys["=" + piece.before.lower() + whole] = None
     for body, _series, year in readings:
         if year is not None or piece.year is not None:
             keys[f"y{_joined(body)}|{year or piece.year}"] = None
@@ -312,9 +313,13 @@ def _strength(piece: Piece, body: list[str], series: str, year: int | None) -> S
 
 
 def hit_strength(mention: Mention, key: DocumentKey) -> Strength:
-    """What it is worth that a document has this key of the mention's; never above mention.strength."""
+    """What it is worth that a document has this key of the mention's; never above mention.strength, but
+    that a series found in the word before the number ("FT V 1234") makes it FULL."""
     kind, digits = key[0], len(mention.digits)
     if kind == "=":
+        has_series = key[1].isalpha() and digits >= 3
+        if has_series and not mention.how and not mention.looks_like:
+            return Strength.FULL
         found = Strength.FULL
     elif kind == "y":
         found = Strength.BODY_YEAR
