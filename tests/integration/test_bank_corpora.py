@@ -160,6 +160,18 @@ def test_every_line_of_mt940_is_a_transaction_or_a_refusal(path: Path) -> None:
         assert statement.is_quarantined or statement.kind == "intraday" or statement.difference_mills == 0
 
 
+@pytest.mark.parametrize("path", MT940, ids=lambda path: path.stem)
+def test_what_saldo_read_makes_of_mt940(path: Path) -> None:
+    """By content and name, also of the files that are a single field: as many transactions as :61:."""
+    data = path.read_bytes()
+    result = read_file(data, path.name)
+    has_field = re.search(rb"^:(?:2[058]|6[0124]|86)", data, re.MULTILINE)
+    assert result.format.startswith("mt94") == bool(has_field)
+    read = sum(len(statement.transactions) for statement in result.statements)
+    assert read == len(re.findall(rb"^:61:", data, re.MULTILINE))
+    assert result.statements or result.rejections
+
+
 def test_sound_files_are_not_quarantined() -> None:
     """What adds up in the corpus: all 26 statements of one file, of which some hold reversed credits."""
     whole = next(path for path in MT940 if path.stem == "sepa_mt9401")

@@ -64,6 +64,7 @@ _CAMT = re.compile(r"[:.]camt\.05[234]\b|<(?:[\w.-]+:)?BkToCstmr(?:AcctRpt|Stmt|
 # The header of OFX 1; a file without it begins with its first tag, like XML.
 _OFX_HEADER = re.compile(r"OFXHEADER\s*:|<OFX>", re.IGNORECASE)
 _MT940_FIELD = re.compile(r"^:(20|21|25P?|28C?|13D|34F|6[02][FM]?|61(?=:\d{6})|64|86|90[CD]):", re.MULTILINE)
+_MT940_NAMES = (".sta", ".mt940", ".mt942", ".940", ".942")
 # What tells JSON of ratings from other JSON.
 _RATING_KEY = re.compile(
     r'"(?:rating|risk class|risk_class|classe|score|pd|probability_of_default)"\s*:', re.I
@@ -360,7 +361,7 @@ def _text_kind(data: bytes, name: str) -> str:
         return "edifact"
     if _is_mail(data):
         return "eml"
-    if _is_mt940(text):
+    if _is_mt940(text, name):
         return "mt940"
     return "csv" if _is_table(text) else "unknown"
 
@@ -395,9 +396,14 @@ def _xml_kind(text: str, name: str) -> str:
     return _XML_KINDS.get(tag, "xml")
 
 
-def _is_mt940(text: str) -> bool:
-    """Whether lines begin with two fields of MT940 or MT942, or with a :61: and its date."""
+def _is_mt940(text: str, name: str) -> bool:
+    """Whether lines begin with two fields of MT940 or MT942, or with a :61: and its date.
+
+    One field is enough where the name says it: what a cut or empty statement still has.
+    """
     fields = _MT940_FIELD.findall(text.replace("\r", "\n"))
+    if fields and name.lower().endswith(_MT940_NAMES):
+        return True
     return len(set(fields)) > 1 or any(field.startswith("61") for field in fields)
 
 
