@@ -14,6 +14,7 @@ from saldo.core.errors import SaldoError
 LOGINS = (
     ("admin", "administrator", "everything"),
     ("crediti", "collector", "the worklist"),
+    ("incassi", "cash_specialist", "the cash desk"),
     ("direzione", "cfo", "the dashboard, reading only"),
 )
 PASSWORD_BYTES = 12

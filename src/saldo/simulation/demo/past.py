@@ -19,11 +19,13 @@ from saldo.collection.models import Outcome
 from saldo.collection.operations import record_outcome
 from saldo.collection.queries import DONE, NOTE
 from saldo.core.context import Context
+from saldo.core.errors import SaldoError
 from saldo.flows.day import run_day
 from saldo.flows.import_documents import import_file
 from saldo.identity.queries import companies, last_recorded_at
 from saldo.intake.models import Batch
 from saldo.parties.frames import account_names
+from saldo.simulation.demo.cash import apply_and_confirm, ensure_bank_accounts, is_cash
 from saldo.simulation.demo.setup import Advance, Imported
 from saldo.simulation.files.erp_exports import mapping_texts
 from saldo.simulation.files.world_file import WorldFile
@@ -66,6 +68,7 @@ class Past:
         told = Outcome.objects.filter(actor=ctx.actor).aggregate(last=Max("as_of"))["last"]
         self._mappings = dict(mapping_texts())
         self._t = t
+        ensure_bank_accounts(ctx, t, self._companies)
         self._accounts: dict[int, int] = {}
         self._told_until = told or first - timedelta(days=CONTACT_DAYS)
         self.day = first
@@ -90,6 +93,8 @@ class Past:
         code = path.parts[1]
         if (sha256(file.data).hexdigest(), self._companies[code]) in self._read:
             return None
+        if is_cash(file):
+            return self._take_cash(file, code)
         kind = "invoices" if "sdi" in path.parts else "receivables"
         mapping = file.mapping and self._mappings.get(PurePosixPath(file.mapping).name, file.mapping)
         if path.name.startswith(("anagrafica", "customers")):
@@ -106,6 +111,21 @@ class Past:
             progress=advance,
         )
         return Imported(path.name, result.done, result.unchanged, result.closed, len(result.rejections))
+
+    def _take_cash(self, file: WorldFile, code: str) -> Imported:
+        """A bank's file or an advice; one that cannot be read is refused whole."""
+        name = PurePosixPath(file.path).name
+        try:
+            ctx = self._context(self.day, self._companies[code])
+            result = import_file(ctx, name, file.data, company_code=code, as_at=file.day)
+        except SaldoError:
+            return Imported(name, 0, 0, 0, 1)
+        return Imported(name, result.done, result.unchanged, result.closed, len(result.rejections))
+
+    def apply_cash(self) -> None:
+        """What the day's files brought is applied in the evening."""
+        for company_id in self._companies.values():
+            apply_and_confirm(self._context(self.day, company_id), company_id)
 
     def run(self) -> None:
         for company_id in self._companies.values():

@@ -142,6 +142,7 @@ def _live_through(ctx: Context, to: Path, seed: int, size: str, last: date, step
         for file in of_day:
             if (imported := past.take_in(file, advance)) is not None:
                 yield imported
+        past.apply_cash()
         if day >= last - timedelta(days=RUN_DAYS):
             past.run()
     step("What was said and answered")
@@ -157,9 +158,13 @@ def _silently(title: str) -> None:
 
 
 def _imported_files(t: Tables, size: Size, seed: int, last: date) -> Iterator[WorldFile]:
-    """Of the world's files those that Saldo imports today: customers, ERP exports, the last e-invoices."""
+    """Of the world's files those that Saldo imports today: customers, ERP exports, bank files, advices of
+    payment, the last e-invoices."""
+    from saldo.simulation.demo.cash import files_of_cash
+
     draws = Draws(seed)
     live = last - timedelta(days=size.live_days - 1)
     yield from write_customers(t, draws, live - timedelta(days=1), last)
     yield from erp_files(t, draws, live, last, _silently)
+    yield from files_of_cash(t, draws, live, last, size.document_share)
     yield from write_einvoices(t, draws, last - timedelta(days=INVOICE_DAYS - 1), last)
