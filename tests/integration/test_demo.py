@@ -32,7 +32,7 @@ def demo(home: Path) -> Demo:
 def test_the_demo_tells_what_is_true_of_its_world(tmp_path: Path) -> None:
     made = demo(tmp_path)
     assert [code for code, _ in made.companies] == ["AURELIA", "TIBERIA"]
-    assert {login.username for login in made.logins} == {"admin", "crediti", "direzione"}
+    assert {login.username for login in made.logins} == {"admin", "crediti", "incassi", "direzione"}
     assert all(login.password for login in made.logins)
     # Four spoilt rows in each history, and nothing else refused.
     refused = {entry.name.split("-")[0]: entry.rejections for entry in made.imports if entry.rejections}
