@@ -183,11 +183,12 @@ class BankStatement:
 
 @dataclass(frozen=True, slots=True)
 class CollectionOutcome:
-    """What became of one receipt (RiBa) that was presented.
+    """What became of one receipt (RiBa) or direct debit that was presented.
 
     outcome: "paid", "unpaid", "withdrawn" or "unknown", by a table of causes that a bank may write
     otherwise; "presented" in the flow that presents it. cause: the cause as written.
-    receipt: number of the receipt (record 51).
+    receipt: number of the receipt (record 51); of a direct debit its end-to-end id, and the cause is then the
+    reason code of ISO 20022 ("AM04"), or the status where there is no reason ("ACCP").
     """
 
     ordinal: int
@@ -224,7 +225,11 @@ class CollectionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CollectionFlow:
-    """One flow (IB … EF) of receipts or of their outcomes; ``kind``: "riba-presented" or "riba-outcomes"."""
+    """One flow (IB … EF) of receipts or of their outcomes; ``kind``: "riba-presented" or "riba-outcomes".
+
+    Of pain.002 "sdd-outcomes" ("payment-outcomes" for our own payments); ``name`` is then the message of ours
+    that it answers.
+    """
 
     kind: str
     sender: str

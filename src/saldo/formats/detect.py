@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from saldo.core.errors import Rejection
-from saldo.formats import cbi_rh, cbi_riba, financial_statements
+from saldo.formats import cbi_rh, cbi_riba, financial_statements, pain002
 from saldo.formats.camt import read_camt
 from saldo.formats.correspondence import attached, attached_pdf, attached_table, is_receipt, read_mail
 from saldo.formats.fatturapa import FORMAT, read_fatturapa
@@ -64,6 +64,7 @@ _CAMT = re.compile(r"[:.]camt\.05[234]\b|<(?:[\w.-]+:)?BkToCstmr(?:AcctRpt|Stmt|
 # The header of OFX 1; a file without it begins with its first tag, like XML.
 _OFX_HEADER = re.compile(r"OFXHEADER\s*:|<OFX>", re.IGNORECASE)
 _MT940_FIELD = re.compile(r"^:(20|21|25P?|28C?|13D|34F|6[02][FM]?|61(?=:\d{6})|64|86|90[CD]):", re.MULTILINE)
+_PAIN002 = re.compile(r"[:.]pain\.002\b|<(?:[\w.-]+:)?CstmrPmtStsRpt\b|CBISDDStsRpt")
 _MT940_NAMES = (".sta", ".mt940", ".mt942", ".940", ".942")
 # What tells JSON of ratings from other JSON.
 _RATING_KEY = re.compile(
@@ -97,7 +98,7 @@ def detect_kind(data: bytes, name: str = "") -> str:
     """The kind of ``data`` by its content; ``name`` decides only between kinds that look alike.
 
     One of: empty, fatturapa, fatturapa-p7m, p7m, sdi-message, pec-data, ubl, cii, camt, xml, zip, xlsx, xls,
-    ods, csv, eml, pdf, image, mt940, ofx, remt, edifact,
+    ods, csv, eml, pdf, image, mt940, ofx, pain.002, remt, edifact,
     cbi-rh, cbi-riba, xbrl, ratings-json, unknown.
     """
     if not data.strip(b"\x00\r\n\t "):
@@ -163,6 +164,8 @@ def read_contained(document: Contained) -> ReadResult:
         return read_camt(document.data)
     if kind == "mt940":
         return read_mt940(document.data)
+    if kind == pain002.FORMAT:
+        return pain002.read_pain002(document.data)
     if kind == "ofx":
         return read_ofx(document.data)
     if kind == cbi_rh.FORMAT:
@@ -391,6 +394,8 @@ def _xml_kind(text: str, name: str) -> str:
         return "remt"
     if _CAMT.search(text):
         return "camt"
+    if _PAIN002.search(text):
+        return pain002.FORMAT
     if tag.lower() == "html":
         return "unknown"
     return _XML_KINDS.get(tag, "xml")
