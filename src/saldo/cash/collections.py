@@ -346,6 +346,14 @@ def _account(ctx: Context, account_id: int) -> CustomerAccount:
     return found
 
 
+def account_of_code(ctx: Context, code: str) -> int:
+    """The account of the context's company with this code. Raises SaldoError("account_unknown")."""
+    found = CustomerAccount.objects.filter(company_id=ctx.company_id, code__iexact=code).first()
+    if found is None:
+        raise SaldoError("account_unknown", account=code)
+    return int(found.id)
+
+
 def add_mandate(
     ctx: Context,
     account_id: int,

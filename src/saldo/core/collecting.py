@@ -185,7 +185,7 @@ def names_batch(text: str, number: str) -> bool | None:
         return None
     tail = _LAST_DIGITS.search(known)
     digits = tail[0] if tail else ""
-    return digits.endswith(told) or digits.lstrip("0") == told.lstrip("0")
+    return bool(digits) and (digits.endswith(told) or digits.lstrip("0") == told.lstrip("0"))
 
 
 def only(found: Iterable[Any]) -> Any | None:

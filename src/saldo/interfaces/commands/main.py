@@ -12,6 +12,8 @@ from saldo import __version__
 # Loaded when used: `saldo read --help` must not wait for the whole application.
 OWN = {
     "bank": "banking:bank",
+    "cash": "cash:cash",
+    "collect": "collecting:collect",
     "read": "reading:read",
     "mapping": "reading:mapping",
     "import": "importing:import_command",
