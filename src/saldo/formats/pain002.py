@@ -130,7 +130,7 @@ def _reasons(element: etree._Element | None) -> str:
 
 
 def _group_notices(report: etree._Element) -> list[Notice]:
-    """A status for a whole file or group that lists no transaction: which they are is known to who sent it."""
+    """A status for a whole file or group that lists no transaction: who sent it knows them."""
     top = _level(report.find("OrgnlGrpInfAndSts"), "GrpSts", _Level("", ""))
     groups = list(report.iterfind("OrgnlPmtInfAndSts"))
     found = []
