@@ -14,6 +14,7 @@ from saldo.formats.pain002 import read_pain002
 from tests.bank_samples import PAYER_IBAN
 
 REASON = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn><AddtlInf>x</AddtlInf></StsRsnInf>"
+DUPLICATE = REASON.format("DU01")
 REASON_02 = "<StsRsnInf><StsRsn><Cd>{}</Cd></StsRsn></StsRsnInf>"
 
 
@@ -21,15 +22,16 @@ def debit(name: str, status: str = "", reason: str = "", amount: str = "120.50")
     return (
         f"<TxInfAndSts><OrgnlInstrId>I-{name}</OrgnlInstrId><OrgnlEndToEndId>{name}</OrgnlEndToEndId>"
         f"{f'<TxSts>{status}</TxSts>' if status else ''}{reason}"
-        f"<OrgnlTxRef><Amt><InstdAmt Ccy='EUR'>{amount}</InstdAmt></Amt><ReqdColltnDt>2026-03-02</ReqdColltnDt>"
-        f"<Dbtr><Nm>Rossi Finta S.r.l.</Nm></Dbtr><DbtrAcct><Id><IBAN>{PAYER_IBAN}</IBAN></Id></DbtrAcct>"
+        f"<OrgnlTxRef><Amt><InstdAmt Ccy='EUR'>{amount}</InstdAmt></Amt>"
+        f"<ReqdColltnDt>2026-03-02</ReqdColltnDt><Dbtr><Nm>Rossi Finta S.r.l.</Nm></Dbtr><DbtrAcct><Id><IBAN>{PAYER_IBAN}</IBAN></Id></DbtrAcct>"
         f"<RmtInf><Ustrd>FT 12</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>"
     )
 
 
 def group(*debits: str, status: str = "", reason: str = "", counts: str = "") -> str:
+    stated = f"<PmtInfSts>{status}</PmtInfSts>" if status else ""
     return (
-        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>G1</OrgnlPmtInfId>{f'<PmtInfSts>{status}</PmtInfSts>' if status else ''}"
+        f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>G1</OrgnlPmtInfId>{stated}"
         f"{reason}{counts}{''.join(debits)}</OrgnlPmtInfAndSts>"
     )  # fmt: skip
 
@@ -39,7 +41,7 @@ def report(
 ) -> bytes:
     root = "pain.002.001.02" if version == "02" else "CstmrPmtStsRpt"
     return (
-        f"<?xml version='1.0'?><Document xmlns='urn:iso:std:iso:20022:tech:xsd:pain.002.001.{version}'><{root}>"
+        f"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:pain.002.001.{version}'><{root}>"
         "<GrpHdr><MsgId>R1</MsgId><CreDtTm>2026-03-01T10:00:00</CreDtTm><InitgPty><Nm>Aurelia</Nm></InitgPty>"
         "<CdtrAgt><FinInstnId><BIC>FINTITMMXXX</BIC></FinInstnId></CdtrAgt></GrpHdr>"
         f"<OrgnlGrpInfAndSts><OrgnlMsgId>OUR-1</OrgnlMsgId><OrgnlMsgNmId>{of}</OrgnlMsgNmId>"
@@ -87,11 +89,12 @@ def test_outcomes_one_by_one() -> None:
     [
         (report(debit("E1", "RJCT", REASON_02.format("AC04")), version="02"), [("E1", "unpaid", "AC04")]),
         (report(group(debit("E1"), status="RJCT", reason=REASON.format("RF01"))), [("E1", "unpaid", "RF01")]),
-        (report(group(debit("E1")), status="RJCT", reason=REASON.format("DU01")), [("E1", "unpaid", "DU01")]),
-        (report(group(debit("E1", "ACSC")), status="RJCT", reason=REASON.format("DU01")), [("E1", "presented", "ACSC")]),
-        (report(group(debit("E1", "ACCC"), debit("E2", "CANC")), version="10"), [("E1", "paid", "ACCC"), ("E2", "withdrawn", "CANC")]),
+        (report(group(debit("E1")), status="RJCT", reason=DUPLICATE), [("E1", "unpaid", "DU01")]),
+        (report(group(debit("E1", "ACSC")), status="RJCT", reason=DUPLICATE), [("E1", "presented", "ACSC")]),
+        (report(group(debit("E1", "ACCC")), version="10"), [("E1", "paid", "ACCC")]),
+        (report(group(debit("E1", "CANC")), version="10"), [("E1", "withdrawn", "CANC")]),
     ],
-    ids=["version 02", "status of the group", "status of the file", "its own status wins", "version 10"],
+    ids=["version 02", "status of the group", "status of the file", "its own status wins", "version 10", "taken back"],
 )  # fmt: skip
 def test_versions_and_levels(data: bytes, expected: list[tuple[str, str, str]]) -> None:
     assert told(only(data)) == expected
@@ -130,7 +133,7 @@ def test_the_answer_to_our_own_payments_is_no_collection() -> None:
     ("bad", "code"),
     [
         (debit("E1", "RJCT", amount="1.234,56"), "pain002_amount_unreadable"),
-        (debit("NOTPROVIDED", "RJCT").replace("<OrgnlInstrId>I-NOTPROVIDED</OrgnlInstrId>", ""), "pain002_reference_missing"),
+        (debit("NOTPROVIDED").replace("OrgnlInstrId", "Other"), "pain002_reference_missing"),
     ],
 )  # fmt: skip
 def test_a_bad_outcome_is_refused_alone(bad: str, code: str) -> None:
