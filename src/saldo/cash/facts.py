@@ -11,6 +11,7 @@ from django.db import connection
 
 from saldo.cash.plans import Facts, ItemFacts, LineFacts, Planned, Standing
 from saldo.core.context import Context
+from saldo.core.errors import SaldoError
 from saldo.ledger.provisional import LEAD_DAYS, explainable
 
 # The last posting of a line tells its state.
@@ -57,6 +58,20 @@ def item_facts(item_ids: Iterable[int]) -> dict[int, ItemFacts]:
 def accounts_of_items(item_ids: Iterable[int]) -> set[int]:
     """An item stays with its account for ever: this may be read before the accounts are locked."""
     return {row[0] for row in _rows("SELECT account_id FROM ledger_item WHERE id = ANY(%s)", item_ids)}
+
+
+def account_of_code(transaction_id: int, code: str) -> int:
+    """The account with this code in the line's company. Raises SaldoError: account_code_unknown."""
+    sql = (
+        "SELECT a.id FROM cash_banktransaction t"
+        " JOIN parties_customeraccount a ON a.company_id = t.company_id AND a.code = %s WHERE t.id = %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [code, transaction_id])
+        found = cursor.fetchone()
+    if found is None:
+        raise SaldoError("account_code_unknown", code=code)
+    return int(found[0])
 
 
 def items_named(plans: Sequence[Planned]) -> set[int]:

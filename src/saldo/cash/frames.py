@@ -91,6 +91,30 @@ def ids_of_account(company_id: int, bank_account_id: int) -> list[int]:
     return found["line_id"].to_list()
 
 
+def lines_of_document(document_id: int, only_open: bool = True) -> dict[int, list[int]]:
+    """{company: lines} of the statements that a document brought; a company of its advices may have none."""
+    is_open = "AND (last.kind IS NULL OR last.kind = 'undo')" if only_open else ""
+    sql = f"""
+    SELECT t.company_id, t.id FROM cash_banktransaction t JOIN cash_statement s ON s.id = t.statement_id
+      {LAST_POSTING}
+     WHERE s.document_id = %(document)s {is_open}
+    UNION ALL
+    SELECT DISTINCT r.company_id, NULL::bigint FROM cash_remittance r WHERE r.document_id = %(document)s
+    """
+    frame = copy_out(sql, {"document": document_id}, {"company_id": pl.Int64, "line_id": pl.Int64})
+    found: dict[int, list[int]] = {}
+    for company_id, line_id in frame.iter_rows():
+        found.setdefault(company_id, []).extend([] if line_id is None else [line_id])
+    return found
+
+
+def companies_with_lines() -> list[int]:
+    """Companies that have bank lines."""
+    sql = "SELECT id FROM identity_company c WHERE EXISTS (SELECT 1 FROM cash_banktransaction t"
+    found = copy_out(f"{sql} WHERE t.company_id = c.id) ORDER BY id", {}, {"company_id": pl.Int64})
+    return found["company_id"].to_list()
+
+
 def line_records(lines: pl.DataFrame) -> Iterator[Line]:
     """LINES_SCHEMA as the engine's records, without advice."""
     columns = [name for name in LINES_SCHEMA if name not in ("bank_account_id", "ordinal", "document_refs")]

@@ -37,6 +37,8 @@ NOT_CUSTOMER = "not_customer"
 REFUND = "refund"
 UNDO = "undo"
 AUTO = "auto"
+CONFIRMED = "confirmed"
+CHOSEN = "chosen"
 MANUAL = "manual"
 # Made again as the ERP posted it.
 ERP = "erp"

@@ -18,7 +18,10 @@ from django.db import IntegrityError, transaction
 
 from saldo.cash.aliases import learn
 from saldo.cash.facts import accounts_of_items, facts_of, item_facts, items_named, line_facts
+from saldo.cash.models import MatchProposal
 from saldo.cash.plans import (
+    CHOSEN,
+    CONFIRMED,
     MANUAL,
     MATCH,
     NOT_CUSTOMER,
@@ -31,7 +34,7 @@ from saldo.cash.plans import (
     Refused,
     check_line,
 )
-from saldo.cash.rows import Rows, write_postings
+from saldo.cash.rows import Rows, bank_source, write_postings
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.matching.records import Difference, Share
@@ -116,6 +119,7 @@ def _write(ctx: Context, company_id: int, plans: Sequence[Planned]) -> Outcome:
 def post(ctx: Context, planned: Planned) -> Done:
     """Post one line. Raises SaldoError as ``plans.Checks.check`` says."""
     company_id = _company_of(planned.transaction_id)
+    bank_source()
 
     def work() -> Done:
         outcome = _write(ctx, company_id, [planned])
@@ -137,6 +141,7 @@ def post_many(
     concerned, which come back refused."""
     done: list[Done] = []
     refused: list[Refused] = []
+    bank_source()
     for start in range(0, len(plans), CHUNK_LINES):
         for part in _halving(ctx, company_id, plans[start : start + CHUNK_LINES]):
             done += part.done
@@ -188,6 +193,23 @@ def post_match(
             transaction_id, account_id, tuple(shares), tuple(differences), tuple(deductions),
             MATCH, mode, proposal_id, note,
         ),
+    )  # fmt: skip
+
+
+def post_proposal(ctx: Context, transaction_id: int, rank: int = 1, note: str = "") -> Done:
+    """What the newest run proposed at this rank, confirmed. Raises SaldoError: proposal_gone."""
+    newest = MatchProposal.objects.filter(transaction_id=transaction_id).order_by("-run", "rank").first()
+    chosen = (
+        newest
+        and MatchProposal.objects.filter(transaction_id=transaction_id, run=newest.run, rank=rank).first()
+    )
+    if not chosen or chosen.account_id is None:
+        raise SaldoError("proposal_gone", line=transaction_id)
+    return post_match(
+        ctx, transaction_id, chosen.account_id,
+        [Share(one["item"], one["mills"]) for one in chosen.shares],
+        [Difference(one["kind"], one["item"], one["mills"]) for one in chosen.differences],
+        CONFIRMED if rank == 1 else CHOSEN, chosen.id, note,
     )  # fmt: skip
 
 

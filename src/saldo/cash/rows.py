@@ -58,6 +58,12 @@ _EVENT = {"kind": pl.String, "subject_kind": pl.String, "subject_id": pl.Int64, 
 RATE_DIGITS = 9
 
 
+def bank_source() -> int:
+    """The source of payments that bank lines tell. Asked for before a transaction too: two that make it at
+    once would not see each other's at REPEATABLE READ."""
+    return ensure_source(SOURCE, "bank", "saldo")
+
+
 class Rows:
     """Rows of every table, collected and then written in the order in which they refer to each other."""
 
@@ -140,7 +146,7 @@ class Rows:
         if given:
             give_way(self.ctx, _wanted(given))
         if self.payments:
-            source = pl.lit(ensure_source(SOURCE, "bank", "saldo")).alias("source_id")
+            source = pl.lit(bank_source()).alias("source_id")
             copy_in("ledger_payment", _frame(self.payments, _PAYMENT).with_columns(at, company, source))
         stated, none = pl.lit("stated").alias("due_origin"), pl.lit("").alias("payment_method")
         items = _frame(self.items, _ITEM).with_columns(at, company, stated, none, pl.lit(0).alias("row"))

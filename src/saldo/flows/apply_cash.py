@@ -35,6 +35,7 @@ from saldo.core.matching.payers import Payers
 from saldo.core.matching.policy import Policy
 from saldo.core.matching.records import AUTO, LEAVE, Line, Proposal
 from saldo.core.money import decimal_text
+from saldo.flows.collect_lines import apply_lines
 from saldo.identity.operations import ensure_model_version
 from saldo.storage.locks import applying
 from saldo.storage.statistics import analyze
@@ -95,9 +96,9 @@ class Sums:
 
 @dataclass(slots=True)
 class CashResult:
-    """What a run did. collections: lines posted as credits of slips, returns and the like, which are in no sum;
-    collections_waiting: such lines for a person. refused: lines that were sure enough and could not be posted,
-    with the reason; they wait as proposals."""
+    """What a run did. collections: lines posted as credits of slips, returns and the like, which are in no
+    sum; collections_waiting: such lines for a person. refused: lines that were sure enough and could not be
+    posted, with the reason; they wait as proposals."""
 
     company_id: int
     run: int | None = None
@@ -200,15 +201,13 @@ def _apply_collections(
     transaction_ids: Sequence[int] | None,
     result: CashResult,
 ) -> list[int]:
-    """Post what belongs to slips and direct debits; returns the lines of theirs that a person must look at."""
-    from saldo.flows.collect import apply_lines
-
+    """Post what belongs to slips and direct debits; returns their lines, posted or for a person."""
     if transaction_ids is None and bank_account_id is not None:
         transaction_ids = frames.ids_of_account(company_id, bank_account_id)
     applied = apply_lines(ctx, company_id, transaction_ids)
     result.collections = len(applied.done)
     result.collections_waiting = len(applied.waiting)
-    return [waiting.line_id for waiting in applied.waiting]
+    return sorted(applied.claimed)
 
 
 @contextmanager

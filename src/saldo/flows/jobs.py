@@ -10,6 +10,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 IMPORT_TASK = "saldo.import_batch"
 CONFIRM_TASK = "saldo.confirm_closures"
 DAY_TASK = "saldo.run_day"
+APPLY_TASK = "saldo.apply_cash"
 
 
 def defer_import(batch_id: int, language: str = "it") -> None:
@@ -28,6 +29,16 @@ def defer_day(company_id: int, as_of: date, refresh: bool = True) -> bool:
     task = app.configure_task(DAY_TASK, queueing_lock=key, lock=f"day:{company_id}")
     try:
         task.defer(company_id=company_id, as_of=as_of.isoformat(), refresh=refresh)
+    except AlreadyEnqueued:
+        return False
+    return True
+
+
+def defer_apply_cash(company_id: int) -> bool:
+    """Apply the company's open bank lines; False where that is waiting already."""
+    key = f"cash:{company_id}"
+    try:
+        app.configure_task(APPLY_TASK, queueing_lock=key, lock=key).defer(company_id=company_id)
     except AlreadyEnqueued:
         return False
     return True

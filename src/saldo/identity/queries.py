@@ -114,9 +114,15 @@ def events_of(subject_kind: str, subject_id: int, limit: int = 50) -> list[dict[
     )
 
 
+def companies_of_event(kind: str, subject_kind: str, subject_id: int) -> list[int]:
+    """The companies that an event of one subject was recorded for."""
+    found = Event.objects.filter(kind=kind, subject_kind=subject_kind, subject_id=subject_id)
+    return sorted(set(found.exclude(company_id=None).values_list("company_id", flat=True)))
+
+
 def last_recorded_at(company_id: int) -> datetime | None:
     """When the newest facts of the company were recorded: tells whether a day run has seen everything."""
-    facts = Q(kind__startswith="import.") | Q(kind__startswith="ledger.")
+    facts = Q(kind__startswith="import.") | Q(kind__startswith="ledger.") | Q(kind__startswith="cash.")
     return (
         Event.objects.filter(facts, company_id=company_id)
         .order_by("-recorded_at")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +17,7 @@ RECORDING = 0x53414C44
 IMPORTING = 0x53414C45
 APPLYING = 0x53414C46
 RETRIED_STATES = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
-ATTEMPTS = 5
+ATTEMPTS = 8
 
 
 def hold_recording_lock(company_id: int) -> None:
@@ -82,5 +83,6 @@ def retried(work: Callable[[], T]) -> T:
             state = getattr(error.__cause__, "sqlstate", None)
             if state not in RETRIED_STATES or attempt == ATTEMPTS - 1 or connection.in_atomic_block:
                 raise
-            time.sleep(0.02 * 2**attempt)
+            # Not in step with the other loser, or both lose again.
+            time.sleep(random.uniform(0.5, 1.5) * 0.02 * 2**attempt)
     raise AssertionError("unreachable")

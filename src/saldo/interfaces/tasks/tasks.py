@@ -11,8 +11,10 @@ from procrastinate.contrib.django import app
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.flows import day
+from saldo.flows.apply_cash import apply_cash
+from saldo.flows.apply_files import companies_of_batch
 from saldo.flows.import_documents import confirm_closures, fail_batch, process
-from saldo.flows.jobs import CONFIRM_TASK, DAY_TASK, IMPORT_TASK
+from saldo.flows.jobs import APPLY_TASK, CONFIRM_TASK, DAY_TASK, IMPORT_TASK, defer_apply_cash
 from saldo.interfaces import clock
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ def import_batch(batch_id: int, language: str = "it") -> None:
     ctx = _context("system:worker", language)
     try:
         process(ctx, batch_id)
+        # New lines may pay what is open, and new invoices may be what open lines pay.
+        for company_id in companies_of_batch(batch_id):
+            defer_apply_cash(company_id)
     except SaldoError as error:
         logger.warning("batch %s: %s", batch_id, error)
     except Exception as error:
@@ -45,6 +50,12 @@ def confirm(batch_id: int, actor: str, language: str = "it") -> None:
     except Exception as error:
         fail_batch(ctx, batch_id, error)
         raise
+
+
+@app.task(name=APPLY_TASK)
+def apply_open_lines(company_id: int) -> None:
+    close_old_connections()
+    apply_cash(_context("system:cash", "it"), company_id)
 
 
 @app.task(name=DAY_TASK)
