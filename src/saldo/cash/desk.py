@@ -289,6 +289,24 @@ def _line_row(row: Mapping[str, Any]) -> LineRow:
     )
 
 
+def lines_of_account(ctx: Context, account_id: int, limit: int = 8) -> list[LineRow]:
+    """The newest lines that are an account's: posted as its money, or proposed so. The caller has checked
+    that the account is in the actor's scope."""
+    about = """ AND t.id IN (
+        SELECT p.transaction_id FROM cash_posting p WHERE p.account_id = %(account)s
+        UNION
+        SELECT m.transaction_id FROM cash_matchproposal m WHERE m.account_id = %(account)s AND m.rank = 1)"""
+    sql = f"""
+    SELECT * FROM ({_STATED}{about}) line
+     WHERE CASE WHEN posted <> 'undo' THEN posted_account_id ELSE proposed_account_id END = %(account)s
+       AND grp <> 'open'
+     ORDER BY booking_date DESC, id DESC LIMIT %(limit)s
+    """
+    params = {"company": _company(ctx), "account": account_id, "limit": limit}
+    named = _NAMED.format(lines=sql) + " ORDER BY booking_date DESC, id DESC"
+    return [_line_row(row) for row in rows_of(named, params)]
+
+
 def account_names(account_ids: Sequence[int]) -> dict[int, str]:
     """The names of accounts. The caller has checked their scope."""
     if not account_ids:
@@ -366,3 +384,14 @@ def waiting_count(ctx: Context) -> int:
     count = int(rows_of(sql, {"company": company, "limit": COUNTED_LINES})[0]["count"])
     _counted[company] = (version, count)
     return count
+
+
+def booked_until(ctx: Context) -> date | None:
+    """The day to which the company's booked statements reach: what was paid later is not known yet."""
+    sql = """
+    SELECT max(coalesce(s.to_date, s.closing_date)) AS day
+      FROM cash_statement s JOIN cash_bankaccount b ON b.id = s.bank_account_id
+     WHERE b.company_id = %(company)s AND s.kind = 'booked'
+    """
+    found: date | None = rows_of(sql, {"company": _company(ctx)})[0]["day"]
+    return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from saldo.cash.desk import COUNTED_LINES, waiting_count
+from saldo.cash.desk import COUNTED_LINES, booked_until, waiting_count
 from saldo.collection.queries import COUNTED_ROWS, worklist_count
 from saldo.intake.queries import batches
 from saldo.interfaces import clock
@@ -48,5 +48,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "today": clock.today(),
         "nav_actions": nav_count(waiting),
         "nav_lines": _nav_lines(request, desk),
-        "data_until": _data_until(desk) if desk.company else None,
+        "bank_until": (bank_until := booked_until(desk.ctx) if desk.company else None),
+        "data_until": bank_until or (_data_until(desk) if desk.company else None),
     }

@@ -78,6 +78,8 @@ FILE_KINDS = {
     "customers": gettext_lazy("Customers and contacts"),
     "invoices": gettext_lazy("E-invoices (FatturaPA)"),
     "fatturapa": gettext_lazy("E-invoices (FatturaPA)"),
+    "bank": gettext_lazy("Bank lines"),
+    "remittances": gettext_lazy("Remittance advices"),
 }
 ROLES = {
     "administrator": gettext_lazy("Administrator"),
@@ -139,6 +141,12 @@ CANONICAL = {
     "pec": gettext_lazy("PEC"),
     "phone": gettext_lazy("Phone"),
     "language": gettext_lazy("Language"),
+}
+BANK_COLUMNS = CANONICAL | {
+    "document_date": gettext_lazy("Booked"),
+    "amount_mills": gettext_lazy("Amount"),
+    "customer_name": gettext_lazy("Payer"),
+    "text": gettext_lazy("Text"),
 }
 MEASURES = {
     "dso": gettext_lazy("DSO"),
@@ -205,7 +213,7 @@ DIFFERENCES = {
     "discount_late": gettext_lazy("discount taken late"),
     "withholding": gettext_lazy("withholding tax"),
     "split_vat": gettext_lazy("split-payment VAT"),
-    "short": gettext_lazy("missing, unexplained"),
+    "short": gettext_lazy("paid short"),
 }
 POSTINGS = {
     "match": gettext_lazy("matched"),
@@ -269,6 +277,7 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "role": ROLES,
     "rung": RUNGS,
     "column": CANONICAL,
+    "bank_column": BANK_COLUMNS,
     "measure": MEASURES,
     "definition": DEFINITIONS,
     "missing": MISSING,

@@ -27,6 +27,7 @@ urlpatterns = [
     path("accounts/<int:account_id>/statement/", accounts.statement_page, name="statement"),
     path("accounts/<int:account_id>/outcome/", worklist.record, name="outcome"),
     path("cash/", cash.desk_page, name="cash"),
+    path("cash/apply/", cash.apply_page, name="cash_apply"),
     path("cash/lines/<int:line_id>/", cash.line_page, name="cash_line"),
     path("cash/lines/<int:line_id>/find/", cash.find_page, name="cash_find"),
     path("cash/lines/<int:line_id>/post/", cash.post_page, name="cash_post"),

@@ -15,6 +15,7 @@ from saldo.cash.desk import LineRow
 from saldo.cash.desk_line import Line, PostingRow, Proposal
 from saldo.core.matching.records import ADVANCE, DUPLICATE, ON_ACCOUNT, UNKNOWN
 from saldo.core.money import CURRENCY_EXPONENTS
+from saldo.core.normalize import search_text
 from saldo.interfaces.web.cash_forms import done_word as word_of_done
 from saldo.interfaces.web.labels import label
 from saldo.interfaces.web.templatetags.saldo import day, money, whole, with_currency
@@ -40,23 +41,21 @@ def _listed(numbers: Sequence[str]) -> str:
 @register.filter
 def line_summary(row: LineRow) -> str:
     """What the line pays, or seems to pay; where nobody knows, what the bank says."""
-    parts: list[str] = []
-    known = row.group not in ("open", "returned", "held", "out", "other")
-    if known and row.account_name and row.account_name != row.payer:
-        parts.append(row.account_name)
-    if row.posted and row.group in ("out", "other"):
-        parts.append(row.note or label("posting", row.posted))
-    elif known and row.numbers:
-        parts.append(_listed(row.numbers))
-    elif known and row.proposal == DUPLICATE:
-        parts.append(_("paid twice?"))
-    elif known and row.proposal == ADVANCE:
-        parts.append(_("advance"))
-    elif known:
-        parts.append(_("on account"))
-    if not known or not parts:
-        parts.append(row.text[:TEXT_CHARACTERS])
-    return " · ".join(part for part in parts if part)
+    if row.group in ("out", "other"):
+        told = (row.note or label("posting", row.posted)) if row.posted else ""
+        return " · ".join(part for part in (told, row.text[:TEXT_CHARACTERS]) if part)
+    if row.group in ("open", "returned", "held"):
+        return row.text[:TEXT_CHARACTERS]
+    if row.numbers:
+        paid = _listed(row.numbers)
+    elif row.proposal == DUPLICATE and not row.posted:
+        paid = _("paid twice?")
+    elif row.proposal == ADVANCE and not row.posted:
+        paid = _("advance")
+    else:
+        paid = _("on account")
+    is_other = search_text(row.account_name) != search_text(row.payer)
+    return f"{paid} · {row.account_name}" if is_other and row.account_name and row.payer else paid
 
 
 @register.filter

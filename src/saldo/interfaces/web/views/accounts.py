@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_GET
 
+from saldo.cash.desk import lines_of_account
+from saldo.cash.unapplied import unapplied_payments
 from saldo.collection.queries import hidden_today, outcomes_of
 from saldo.core.context import Context
 from saldo.interfaces import clock
@@ -25,6 +27,7 @@ from saldo.parties.queries import AccountHeader, account_header, contacts_of
 
 ROWS = 50
 TIMELINE_ROWS = 40
+BANK_LINES = 8
 LEGAL_ZONE = ZoneInfo("Europe/Rome")
 
 
@@ -125,6 +128,8 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         "contacts": contacts_of(account_id),
         "history": timeline(clocks.ctx, account_id, outcomes, TIMELINE_ROWS),
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
+        "unapplied": unapplied_payments(clocks.ctx, account_id),
+        "bank_lines": [] if clocks.is_changed else lines_of_account(desk.ctx, account_id, BANK_LINES),
     }
     return render(request, "web/accounts/account.html", shown)
 

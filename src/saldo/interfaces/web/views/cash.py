@@ -8,10 +8,12 @@ from datetime import date
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from saldo.cash import desk as lists
@@ -19,6 +21,7 @@ from saldo.cash.banks import bank_accounts
 from saldo.cash.desk import GROUPS, PAGE_LINES, STATES, VIEWS, WAITING, DaySteps, LineFilter
 from saldo.cash.desk_line import Line, line
 from saldo.core.money import to_mills
+from saldo.flows.jobs import defer_apply_cash
 from saldo.interfaces import clock
 from saldo.interfaces.web import cash_acts, cash_forms
 from saldo.interfaces.web.context import nav_count
@@ -204,6 +207,18 @@ def undo_page(request: HttpRequest, line_id: int) -> HttpResponse:
     found = _line(request, line_id)
     cash_acts.undo_line(request, found)
     return _answer(request, found, "undone")
+
+
+@page(may_post)
+@require_POST
+def apply_page(request: HttpRequest) -> HttpResponse:
+    """Look at the open lines again: invoices, advices or rules may have come since."""
+    with transaction.atomic():
+        defer_apply_cash(request.desk.company.id)
+    messages.success(
+        request, _("The open lines are being looked at again: proposals come as they are found.")
+    )
+    return redirect("cash")
 
 
 def _answer(request: HttpRequest, found: Line, done: str) -> HttpResponse:

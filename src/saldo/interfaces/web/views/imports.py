@@ -33,6 +33,8 @@ RECENT = 50
 REJECTIONS = 50
 CSV_BLOCK = 1000
 SUGGESTED = ""
+CASH_KINDS = frozenset({"bank", "remittances"})
+TABLE_SUFFIXES = frozenset({"csv", "tsv", "xlsx", "xls"})
 
 
 def _may_import(desk: Desk) -> bool:
@@ -122,11 +124,13 @@ def preview_page(request: HttpRequest, token: str) -> HttpResponse:
     if inspection is None:
         return _preview(request, shown | {"toml": request.POST.get("toml", ""), "inspection": None})
     alike = [other for other in uploads.waiting(request.session) if _same_kind(other, upload)]
-    if error is None and request.POST.get("do") == "start_all" and inspection.kind == "invoices":
+    needs_no_mapping = inspection.mapping_toml is None
+    if error is None and request.POST.get("do") == "start_all" and needs_no_mapping:
         return _start_all(request, alike)
     if error is None and request.POST.get("do") == "start":
         return _start(request, upload, data, inspection)
-    shown["alike"] = alike if inspection.kind == "invoices" else []
+    shown["alike"] = alike if needs_no_mapping else []
+    shown["column_words"] = "bank_column" if inspection.kind in CASH_KINDS else "column"
     profile = mapping_form.readable(inspection.mapping_toml, inspection.mapping_name or upload.name)
     shown |= {"inspection": inspection, "toml": inspection.mapping_toml or "", "profile": profile}
     if profile is not None:
@@ -207,22 +211,22 @@ def _start(request: HttpRequest, upload: uploads.Upload, data: bytes, inspection
 
 
 def _same_kind(one: uploads.Upload, other: uploads.Upload) -> bool:
-    """Whether both are e-invoices by their names: these need no mapping, so they can start together."""
+    """Whether both need no mapping by their names (tables do), so that they can start together."""
     suffixes = {upload.name.lower().rpartition(".")[2] for upload in (one, other)}
-    return suffixes <= {"xml", "p7m"}
+    return not suffixes & TABLE_SUFFIXES
 
 
 def _start_all(request: HttpRequest, alike: list[uploads.Upload]) -> HttpResponse:
-    """Every e-invoice that waits, each in a batch of its own."""
+    """Every file that waits and needs no mapping, each in a batch of its own; what cannot be read stays."""
     for upload in alike:
+        data = upload.path.read_bytes()
+        try:
+            kind = inspect_file(request.desk.ctx, upload.name, data).kind
+        except SaldoError as error:
+            messages.error(request, f"{upload.name}: {error.text(request.LANGUAGE_CODE)}")
+            continue
         with transaction.atomic():
-            batch_id = receive(
-                request.desk.ctx,
-                upload.name,
-                upload.path.read_bytes(),
-                "invoices",
-                company_code=_company(request),
-            )
+            batch_id = receive(request.desk.ctx, upload.name, data, kind, company_code=_company(request))
             defer_import(batch_id, request.LANGUAGE_CODE)
         uploads.forget(request.session, upload)
     messages.success(request, _("%(count)d files are being read.") % {"count": len(alike)})
@@ -240,7 +244,8 @@ def batch_page(request: HttpRequest, batch_id: int) -> HttpResponse:
     offset = parse_offset(request.GET.get("offset", ""))
     shown: dict[str, Any] = {
         "batch": row, "running": row.status in ("queued", "running"),
-        "share": min(1.0, read / total) if total else None, "waiting": uploads.waiting(request.session),
+        "share": min(1.0, read / total) if total else None, "is_cash": row.kind in CASH_KINDS,
+        "waiting": uploads.waiting(request.session),
     }  # fmt: skip
     if not shown["running"]:
         refused = rejections_of(batch_id, REJECTIONS + 1, offset)
