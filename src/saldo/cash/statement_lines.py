@@ -137,7 +137,7 @@ def _line_digest(line: BankTransaction, salt: str) -> str:
         line.currency, line.counterparty_name, line.counterparty_iban, line.end_to_end_id,
         line.remittance_text, line.is_reversal, salt,
     )  # fmt: skip
-    return digest(*(_NOT_TEXT.sub("", str(part or "")).upper() for part in parts))
+    return digest(_NOT_TEXT.sub("", "|0|".join([str(part or "") for part in parts])).upper())
 
 
 def _row(statement: BankStatement, line: BankTransaction, day: date) -> tuple[dict[str, Any], bool]:
@@ -184,6 +184,8 @@ def _clean(text: str | None, length: int) -> str:
     """One line of text without control characters, of at most ``length`` characters."""
     if not text:
         return ""
+    if len(text) <= length and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
     # Cut first: a text of many megabytes must not be split into words.
     return " ".join(text[: 2 * length].replace("\x00", " ").split())[:length]
 

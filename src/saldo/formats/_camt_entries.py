@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date
 
-from lxml import etree
-
 from saldo.core.money import decimal_text
 from saldo.formats._bank_checks import StatedAmount, iso_date, one_line, reference
 from saldo.formats._camt_fields import (
@@ -26,7 +24,7 @@ from saldo.formats._camt_fields import (
     sign_of,
     transaction_code,
 )
-from saldo.formats._xml import local_name, text_of, texts_of
+from saldo.formats._camt_tree import Node, text_of, texts_of
 from saldo.formats.bank_records import INTRADAY, BankTransaction
 from saldo.formats.records import Notice
 
@@ -57,7 +55,7 @@ class Account:
 class _Entry:
     """One booked amount: signed mills, and what holds for all its transactions."""
 
-    element: etree._Element
+    element: Node
     where: str
     number: int
     mills: int
@@ -68,12 +66,13 @@ class _Entry:
 
 
 def entry_lines(
-    element: etree._Element,
+    element: Node,
     where: str,
     number: int,
     account: Account,
     notices: list[Notice],
     doubts: list[Notice],
+    lines_before: int,
 ) -> list[BankTransaction]:
     """The lines of one entry: its transactions where their amounts prove it, else one. Raises Refusal.
 
@@ -104,10 +103,13 @@ def entry_lines(
         count = first_text(element, "NtryDtls/Btch/NbOfTxs", "Btch/NbOfTxs") or "1"
         size = int(count) if _COUNT.fullmatch(count) else 1
         lines = [_line(entry, None, entry.mills, size)]
-    return [replace(line, booking_date=booking, value_date=value) for line in lines]
+    return [
+        replace(line, ordinal=lines_before + at, booking_date=booking, value_date=value)
+        for at, line in enumerate(lines, start=1)
+    ]
 
 
-def _status(element: etree._Element, kind: str) -> str:
+def _status(element: Node, kind: str) -> str:
     stated = first_text(element, "Sts/Cd", "Sts", "Sts/Prtry")
     if stated:
         return stated.upper()
@@ -115,7 +117,7 @@ def _status(element: etree._Element, kind: str) -> str:
     return "INFO" if kind == INTRADAY else "BOOK"
 
 
-def _split(entry: _Entry, details: list[etree._Element]) -> list[BankTransaction]:
+def _split(entry: _Entry, details: list[Node]) -> list[BankTransaction]:
     """One line per transaction; empty if an amount is absent or their sum is not the entry's.
 
     Each has its own sign, or that of the entry. Some banks state the signs of the payments that came back
@@ -135,7 +137,7 @@ def _split(entry: _Entry, details: list[etree._Element]) -> list[BankTransaction
     return [_line(entry, one, mills, len(details)) for one, mills in zip(details, amounts, strict=True)]
 
 
-def _own_amount(details: etree._Element, currency: str) -> StatedAmount | None:
+def _own_amount(details: Node, currency: str) -> StatedAmount | None:
     """The amount of a transaction in the currency of its entry."""
     for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
         amount = amount_if_readable(details.find(path), currency)
@@ -144,7 +146,7 @@ def _own_amount(details: etree._Element, currency: str) -> StatedAmount | None:
     return None
 
 
-def _compare(entry: _Entry, details: etree._Element, notices: list[Notice]) -> None:
+def _compare(entry: _Entry, details: Node, notices: list[Notice]) -> None:
     """Say it where the only transaction of an entry states another amount than the booked one."""
     stated = _own_amount(details, entry.currency)
     if stated is not None and stated.mills != abs(entry.mills):
@@ -155,7 +157,7 @@ def _compare(entry: _Entry, details: etree._Element, notices: list[Notice]) -> N
         notices.append(Notice("bank_amounts_differ", entry.where, "", params))
 
 
-def _unsplit(entry: _Entry, details: list[etree._Element], notices: list[Notice]) -> BankTransaction:
+def _unsplit(entry: _Entry, details: list[Node], notices: list[Notice]) -> BankTransaction:
     """A batch as one line: with the texts of all its transactions, and of their fields what all share."""
     notices.append(Notice("bank_batch_not_split", entry.where, "", {"count": len(details)}))
     lines = [_line(entry, one, entry.mills, len(details)) for one in details]
@@ -187,7 +189,7 @@ def _all_fields(lines: list[BankTransaction]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if name not in shared}
 
 
-def _line(entry: _Entry, details: etree._Element | None, mills: int, size: int) -> BankTransaction:
+def _line(entry: _Entry, details: Node | None, mills: int, size: int) -> BankTransaction:
     """One line with the amount given. ``details``: its TxDtls, if the entry has any."""
     element = entry.element
     is_reversal = (text_of(element, "RvslInd") or "").lower() in ("true", "1")
@@ -209,7 +211,7 @@ def _line(entry: _Entry, details: etree._Element | None, mills: int, size: int) 
     return line if details is None else _with_details(line, entry, details)
 
 
-def _with_details(line: BankTransaction, entry: _Entry, details: etree._Element) -> BankTransaction:
+def _with_details(line: BankTransaction, entry: _Entry, details: Node) -> BankTransaction:
     reason = first_text(
         details, "RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry", "RtrInf/RtrRsn/Cd", "RtrInf/RtrRsn/Prtry"
     )
@@ -262,7 +264,7 @@ def _with_details(line: BankTransaction, entry: _Entry, details: etree._Element)
     )
 
 
-def _counterparty(details: etree._Element, mills: int, is_return: bool, account: Account) -> Party:
+def _counterparty(details: Node, mills: int, is_return: bool, account: Account) -> Party:
     """The other side: who pays a credit, who receives a debit.
 
     In a return the parties keep the roles of the payment that came back, so that they stand the other way
@@ -288,7 +290,7 @@ def _has_our_name(party: Party, account: Account) -> bool:
     return bool(party.name and account.owner and party.name.casefold() == account.owner.casefold())
 
 
-def _entry_fields(element: etree._Element) -> dict[str, str]:
+def _entry_fields(element: Node) -> dict[str, str]:
     """What an entry says that has no field of its own, by the names of the standard, as written."""
     found: dict[str, str] = {}
     for name in ("NtryRef", "AcctSvcrRef", "AddtlNtryInf"):
@@ -299,12 +301,12 @@ def _entry_fields(element: etree._Element) -> dict[str, str]:
     return found
 
 
-def _details_fields(details: etree._Element) -> dict[str, str]:
+def _details_fields(details: Node) -> dict[str, str]:
     """The same of one transaction."""
     found: dict[str, str] = {}
     for reference_ in details.iterfind("Refs/*"):
-        if len(reference_) == 0:
-            found |= _if_said(f"Refs.{local_name(reference_)}", reference_.text)
+        if not reference_.children:
+            found |= _if_said(f"Refs.{reference_.tag}", reference_.text)
     for name in ("AddtlTxInf", "Purp/Cd", "Purp/Prtry"):
         found |= _if_said(name.replace("/", "."), text_of(details, name))
     return found | _if_said("InstdAmt", text_of(details, "AmtDtls/InstdAmt/Amt"))

@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lxml import etree
-
 from saldo.core.errors import Rejection
 from saldo.core.money import InexactAmount, to_mills
 from saldo.formats._bank_checks import StatedAmount
-from saldo.formats._xml import text_of, texts_of
+from saldo.formats._camt_tree import Node, text_of, texts_of
 from saldo.formats.records import Refusal
 
 # Few enough digits for exact arithmetic, more than any account holds.
@@ -37,28 +35,24 @@ class Party:
         return bool(self.name or self.iban or self.account or self.ultimate_name)
 
 
-def first_text(parent: etree._Element | None, *paths: str) -> str | None:
+def first_text(parent: Node | None, *paths: str) -> str | None:
     """The first text found at one of the paths, tried in their order."""
     return next((text for path in paths if (text := text_of(parent, path))), None)
 
 
-def amount_of(element: etree._Element | None, currency: str | None, where: str) -> StatedAmount:
+def amount_of(element: Node | None, currency: str | None, where: str) -> StatedAmount:
     """The amount of an ``Amt``; ``currency`` where it states none.
 
     Raises Refusal if it is absent, is no plain decimal number, has parts of a mill, or has no currency.
     """
     text = (element.text or "").strip() if element is not None else ""
     stated = (element.get("Ccy") or "").strip().upper() if element is not None else ""
-    refusal = Refusal(
-        Rejection("bank_amount_unreadable", where, text, {"amount": f"{text} {stated}".strip()})
-    )
     code = stated or currency
-    if not _AMOUNT.fullmatch(text) or code is None or not _CURRENCY.fullmatch(code):
-        raise refusal
-    try:
-        return StatedAmount(to_mills(Decimal(text)), code)
-    except InexactAmount:
-        raise refusal from None
+    mills = plain_mills(text)
+    if mills is None or code is None or not _CURRENCY.fullmatch(code):
+        params = {"amount": f"{text} {stated}".strip()}
+        raise Refusal(Rejection("bank_amount_unreadable", where, text, params))
+    return StatedAmount(mills, code)
 
 
 def plain_mills(text: str) -> int | None:
@@ -69,7 +63,7 @@ def plain_mills(text: str) -> int | None:
         return None
 
 
-def amount_if_readable(element: etree._Element | None, currency: str | None) -> StatedAmount | None:
+def amount_if_readable(element: Node | None, currency: str | None) -> StatedAmount | None:
     """Like ``amount_of``, for amounts that explain and are not booked: None where unreadable."""
     try:
         return amount_of(element, currency, "") if element is not None else None
@@ -77,7 +71,7 @@ def amount_if_readable(element: etree._Element | None, currency: str | None) -> 
         return None
 
 
-def sign_of(element: etree._Element, where: str) -> int:
+def sign_of(element: Node, where: str) -> int:
     """1 for a credit of the account, -1 for a debit. Raises Refusal where ``CdtDbtInd`` says neither.
 
     A reversal needs nothing more: the indicator is that of the reversing entry itself.
@@ -89,11 +83,11 @@ def sign_of(element: etree._Element, where: str) -> int:
     return sign
 
 
-def sign_if_stated(element: etree._Element) -> int | None:
+def sign_if_stated(element: Node) -> int | None:
     return {"CRDT": 1, "DBIT": -1}.get((text_of(element, "CdtDbtInd") or "").upper())
 
 
-def transaction_code(element: etree._Element) -> str | None:
+def transaction_code(element: Node) -> str | None:
     """ "PMNT/RCDT/ESCT" (domain, family, sub-family), else the bank's own code."""
     domain = (
         text_of(element, "BkTxCd/Domn/Cd"),
@@ -103,12 +97,12 @@ def transaction_code(element: etree._Element) -> str | None:
     return "/".join(part for part in domain if part) or text_of(element, "BkTxCd/Prtry/Cd")
 
 
-def day_text(element: etree._Element, name: str) -> str | None:
+def day_text(element: Node, name: str) -> str | None:
     """What stands in ``Dt`` or ``DtTm`` of a choice of dates."""
     return first_text(element, f"{name}/Dt", f"{name}/DtTm")
 
 
-def account_id(account: etree._Element | None) -> str | None:
+def account_id(account: Node | None) -> str | None:
     """The IBAN without blanks, else the account as its bank numbers it."""
     iban = text_of(account, "Id/IBAN")
     if iban:
@@ -116,7 +110,7 @@ def account_id(account: etree._Element | None) -> str | None:
     return first_text(account, "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN", "Id/UPIC", "Prxy/Id")
 
 
-def party_of(details: etree._Element, side: str) -> Party:
+def party_of(details: Node, side: str) -> Party:
     """The debtor (``side`` "Dbtr") or the creditor ("Cdtr") of the details of a transaction."""
     parties, agents = details.find("RltdPties"), details.find("RltdAgts")
     iban = text_of(parties, f"{side}Acct/Id/IBAN")
@@ -133,11 +127,11 @@ def party_of(details: etree._Element, side: str) -> Party:
     )
 
 
-def _name(parties: etree._Element | None, tag: str) -> str | None:
+def _name(parties: Node | None, tag: str) -> str | None:
     return first_text(parties, f"{tag}/Nm", f"{tag}/Pty/Nm", f"{tag}/Agt/FinInstnId/Nm")
 
 
-def _identification(parties: etree._Element | None, side: str) -> tuple[str | None, str | None]:
+def _identification(parties: Node | None, side: str) -> tuple[str | None, str | None]:
     """(tax code, other identification). In Italy the issuer "ADE" marks a tax code."""
     if parties is None:
         return None, None
@@ -155,7 +149,7 @@ def _identification(parties: etree._Element | None, side: str) -> tuple[str | No
     return None, other
 
 
-def charges_mills(element: etree._Element, currency: str) -> int | None:
+def charges_mills(element: Node, currency: str) -> int | None:
     """What the banks kept, in ``currency``, never negative; None where no charge is stated."""
     found: int | None = None
     for charges in element.iterfind("Chrgs"):
@@ -171,5 +165,5 @@ def charges_mills(element: etree._Element, currency: str) -> int | None:
     return None if found is None else max(found, 0)
 
 
-def joined(parent: etree._Element, path: str) -> str | None:
+def joined(parent: Node, path: str) -> str | None:
     return " ".join(texts_of(parent, path)) or None

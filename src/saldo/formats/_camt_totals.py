@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lxml import etree
-
 from saldo.core.money import decimal_text
 from saldo.formats._camt_fields import plain_mills, sign_if_stated
-from saldo.formats._xml import text_of
+from saldo.formats._camt_tree import Node, text_of
 from saldo.formats.bank_records import BankTransaction
 from saldo.formats.records import Notice
 
@@ -16,7 +14,7 @@ _DIGITS = 9
 
 
 def total_doubts(
-    element: etree._Element, lines: Sequence[BankTransaction], refused_lines: int, where: str
+    statement: Node, lines: Sequence[BankTransaction], refused_lines: int, where: str
 ) -> list[Notice]:
     """Totals that differ from the entries; each puts the statement in quarantine.
 
@@ -24,7 +22,7 @@ def total_doubts(
     debits in different ways, so that there only the totals of all entries are compared. The total sum is that
     of the amounts without signs; some banks state the net one, which is accepted too.
     """
-    summary = element.find("TxsSummry")
+    summary = statement.find("TxsSummry")
     if summary is None:
         return []
     booked: dict[int, int] = {}
@@ -54,7 +52,7 @@ def total_doubts(
 
 
 def _compared(
-    group: etree._Element | None, where: str, count: int, sums: tuple[int, ...], currency: str
+    group: Node | None, where: str, count: int, sums: tuple[int, ...], currency: str
 ) -> Notice | None:
     """sums: the readings of the sum that are right; empty where there is none to compare."""
     stated_count, stated_sum = text_of(group, "NbOfNtries"), text_of(group, "Sum")
@@ -68,7 +66,7 @@ def _compared(
     return Notice("bank_totals_differ", where, stated, {"stated": stated[:80], "found": read})
 
 
-def _compared_net(group: etree._Element | None, where: str, net: int, currency: str) -> Notice | None:
+def _compared_net(group: Node | None, where: str, net: int, currency: str) -> Notice | None:
     """The net total, in its places before and since version 4."""
     if group is None:
         return None

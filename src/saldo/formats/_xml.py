@@ -12,7 +12,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -223,10 +222,12 @@ def _to_local_names(root: etree._Element) -> None:
     found = _QUALIFIED(root)
     elements = found if isinstance(found, list) else []
     for element in elements:
+        assert isinstance(element, etree._Element)
         # What recovery mode makes of a broken tag may be no name at all: it stays as it is.
-        with suppress(ValueError):
-            assert isinstance(element, etree._Element)
+        try:
             element.tag = local_name(element).rpartition(":")[2]
+        except ValueError:
+            continue
 
 
 def _head(data: bytes) -> str:

@@ -11,8 +11,6 @@ their entry.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lxml import etree
 
 from saldo.core.errors import Rejection
@@ -25,7 +23,8 @@ from saldo.formats._camt_fields import (
     sign_of,
 )
 from saldo.formats._camt_totals import total_doubts
-from saldo.formats._xml import local_name, parse_xml, text_of
+from saldo.formats._camt_tree import Node, text_of
+from saldo.formats._xml import local_name, parse_xml
 from saldo.formats.bank_records import (
     BOOKED,
     INTRADAY,
@@ -89,14 +88,15 @@ def _readable(root: etree._Element) -> str:
 def _statement(element: etree._Element, position: int, rejections: list[Rejection]) -> BankStatement:
     tag = local_name(element)
     where = f"{tag}[{position}]"
+    head = Node.of(element, without="Ntry")
     notices: list[Notice] = []
     doubts: list[Notice] = []
-    balances = _balances(element, where, rejections, doubts)
+    balances = _balances(head, where, rejections, doubts)
     account = Account(
         kind=_STATEMENTS[tag][1],
-        number=account_id(element.find("Acct")) or "",
-        owner=first_text(element, "Acct/Ownr/Nm", "Acct/Ownr/Pty/Nm"),
-        currency=_currency(element, balances),
+        number=account_id(head.find("Acct")) or "",
+        owner=first_text(head, "Acct/Ownr/Nm", "Acct/Ownr/Pty/Nm"),
+        currency=_currency(head, element.find("Ntry/Amt"), balances),
     )
     opening, closing = _booked_balances(balances, account.currency)
     doubts += _contradictions(balances, account.currency, where)
@@ -104,13 +104,15 @@ def _statement(element: etree._Element, position: int, rejections: list[Rejectio
     refused_lines = 0
     for number, entry in enumerate(element.iterfind("Ntry"), start=1):
         try:
-            read = entry_lines(entry, f"{where}/Ntry[{number}]", number, account, notices, doubts)
+            read = entry_lines(
+                Node.of(entry), f"{where}/Ntry[{number}]", number, account, notices, doubts, len(lines)
+            )
         except Refusal as refusal:
             refused_lines += 1
             rejections.append(refusal.rejection)
             continue
-        lines += [replace(line, ordinal=len(lines) + at) for at, line in enumerate(read, start=1)]
-    doubts += total_doubts(element, lines, refused_lines, where)
+        lines += read
+    doubts += total_doubts(head, lines, refused_lines, where)
     opening = _of_the_account(opening, account, where, doubts)
     closing = _of_the_account(closing, account, where, doubts)
     return checked(
@@ -119,10 +121,10 @@ def _statement(element: etree._Element, position: int, rejections: list[Rejectio
             account=account.number,
             currency=account.currency,
             transactions=tuple(lines),
-            number=text_of(element, "Id"),
-            sequence=first_text(element, "ElctrncSeqNb", "LglSeqNb"),
-            from_date=day_of(first_text(element, "FrToDt/FrDtTm", "FrToDt/FrDt"), where, notices),
-            to_date=day_of(first_text(element, "FrToDt/ToDtTm", "FrToDt/ToDt"), where, notices),
+            number=text_of(head, "Id"),
+            sequence=first_text(head, "ElctrncSeqNb", "LglSeqNb"),
+            from_date=day_of(first_text(head, "FrToDt/FrDtTm", "FrToDt/FrDt"), where, notices),
+            to_date=day_of(first_text(head, "FrToDt/ToDtTm", "FrToDt/ToDt"), where, notices),
             opening_mills=opening.amount_mills if opening else None,
             opening_date=opening.balance_date if opening else None,
             closing_mills=closing.amount_mills if closing else None,
@@ -138,24 +140,23 @@ def _statement(element: etree._Element, position: int, rejections: list[Rejectio
     )
 
 
-def _currency(element: etree._Element, balances: list[StatementBalance]) -> str | None:
+def _currency(head: Node, amount: etree._Element | None, balances: list[StatementBalance]) -> str | None:
     """The account's currency: as stated, else of its booked balances, else of its first entry."""
-    stated = text_of(element, "Acct/Ccy")
+    stated = text_of(head, "Acct/Ccy")
     if stated:
         return stated.upper()
     for balance in (*_booked_balances(balances, None), *balances):
         if balance is not None:
             return balance.currency
-    amount = next(iter(element.iterfind("Ntry/Amt")), None)
     return (amount.get("Ccy") or "").strip().upper() or None if amount is not None else None
 
 
 def _balances(
-    element: etree._Element, where: str, rejections: list[Rejection], doubts: list[Notice]
+    head: Node, where: str, rejections: list[Rejection], doubts: list[Notice]
 ) -> list[StatementBalance]:
     found = []
-    currency = text_of(element, "Acct/Ccy")
-    for number, one in enumerate(element.iterfind("Bal"), start=1):
+    currency = text_of(head, "Acct/Ccy")
+    for number, one in enumerate(head.iterfind("Bal"), start=1):
         place = f"{where}/Bal[{number}]"
         code = first_text(one, "Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd", "Tp/Prtry") or "-"
         try:
