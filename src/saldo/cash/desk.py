@@ -192,14 +192,6 @@ class Figures:
     def adds_up(self) -> bool:
         return self.matched + self.proposed + self.waiting + self.other == self.received
 
-    @property
-    def waiting_count(self) -> int:
-        return sum(self.groups[name].count for name in WAITING if name in self.groups)
-
-    @property
-    def proposed_count(self) -> int:
-        return self.groups["proposed"].count if "proposed" in self.groups else 0
-
 
 @dataclass(frozen=True, slots=True)
 class DaySteps:

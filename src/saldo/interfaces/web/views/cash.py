@@ -139,7 +139,6 @@ def _figures(request: HttpRequest, wanted: LineFilter) -> dict[str, Any]:
     return {
         "sums": sums, "heads": heads,
         "all_waiting": request.cash_waiting,
-        "waiting": sum(one.waiting_count for one in sums),
     }  # fmt: skip
 
 
