@@ -30,9 +30,12 @@ def test_document_keys_agree_with_normalize(number: str, day: date | None) -> No
         assert keys == ()
         return
     assert keys[0] == "=" + whole
+    form = references.document_form(number, day)
+    assert (form.series, form.body) == (parts.prefix, parts.body)
     bodies = [key[1:] for key in keys if key[0] == "b"]
     assert bodies == ([parts.body] if parts.body else [])
     year = parts.year if parts.year is not None else (day.year if day else None)
+    assert form.year == year
     assert [key for key in keys if key[0] == "y"] == (
         [f"y{parts.body}|{year}"] if parts.body and year is not None else []
     )

@@ -35,6 +35,7 @@ ITEMS = (
     item(10, "8245/26", installment_no=2, due_date=DAY + timedelta(60)),
     item(11, "91/26", currency="USD"),
     item(12, "55443/26", account=4),
+    item(13, "ACC 75/26", -10_000, account=5, kind="on_account"),
 )
 
 
@@ -58,7 +59,8 @@ def hits(text: str, book: Book | None = None, accounts: list[int] | None = None)
         ("FT 260001243", {6: Strength.TAIL}),
         ("FT 9260001243", {6: Strength.FULL}),
         ("FT 61243", {}),
-        ("NC 75/26", {4: Strength.FULL}),
+        ("NC 75/26", {4: Strength.FULL, 13: Strength.SHORT}),
+        ("NC 75 DEL 03/04/2026", {4: Strength.BODY_YEAR, 13: Strength.SHORT}),
         ("FT 75/26", {5: Strength.FULL, 4: Strength.SHORT}),
         ("FT 8245/26", {9: Strength.FULL, 10: Strength.FULL}),
         ("FT 824526", {9: Strength.TAIL, 10: Strength.TAIL}),
@@ -147,7 +149,7 @@ def test_items_of_accounts_by_due_date_and_currency() -> None:
     assert [found.item_id for found in book.open_of([1], "USD")] == [11]
     assert [found.item_id for found in book.credits_of([1], "EUR")] == [4]
     assert book.open_of([99]) == []
-    assert len(book) == len(ITEMS) and 12 in book and 13 not in book
+    assert len(book) == len(ITEMS) and 12 in book and 14 not in book
 
 
 def test_items_are_not_changed() -> None:

@@ -14,7 +14,7 @@ from saldo.core import normalize
 from saldo.core.matching import references
 from saldo.core.matching.records import Line, OpenItem
 from saldo.core.matching.references import DocumentKey, Mention, Strength
-from saldo.core.matching.words import LEADS
+from saldo.core.matching.words import CREDITS, LEADS
 
 # A key that more documents have than this names none of them, unless the payer narrows them down.
 MOST_NAMED = 200
@@ -278,9 +278,8 @@ def _by_due_date(item: OpenItem) -> tuple[date, date, int]:
 
 
 def _keys_of_order(order_ref: str) -> tuple[DocumentKey, ...]:
-    whole = normalize.normalized_number(order_ref)
-    body = normalize.number_parts(order_ref).body
-    return ("o" + whole,) if not body or body == whole else ("o" + whole, "o" + body)
+    keys = references.document_keys(order_ref, None)
+    return tuple({"o" + key[1:]: None for key in keys if key[0] in "=b"})
 
 
 def _agrees_date(mention: Mention, item: OpenItem) -> bool | None:
@@ -299,8 +298,9 @@ def _named(mention: Mention, key: DocumentKey, item: OpenItem) -> Named | None:
             return None
         if key[0] == "t" and not _is_tail(mention, form):
             return None
-        if item.amount_mills < 0 and not mention.is_credit:  # "FT 75" is hardly credit note "NC 75"
-            strength = Strength.SHORT
+        is_credit_series = not ours or ours.upper() in CREDITS
+        if item.amount_mills < 0 and not (mention.is_credit and is_credit_series):
+            strength = Strength.SHORT  # "FT 75" is hardly credit note "NC 75", nor "NC 75" advance "ACC 75"
     return Named(item, strength, key, _agrees_date(mention, item))
 
 

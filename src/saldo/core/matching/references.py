@@ -39,7 +39,8 @@ _LEAST_BODY_DIGITS = 4
 DocumentKey = str
 
 _GROUPS = re.compile(r"[a-z]+|[0-9]+")
-_NOT_MARK = re.compile(r"[^a-z0-9]+")
+_ANY_GROUPS = re.compile(r"[^\W\d_]+|\d+")
+_NOT_MARK = re.compile(r"[\W_]+")
 
 
 class Strength(IntEnum):
@@ -123,23 +124,24 @@ def document_keys(number: str, document_date: date | None) -> tuple[DocumentKey,
         if len(body) > _TAIL_DIGITS:
             keys.append("t" + (body[-_TAIL_DIGITS:].lstrip("0") or "0"))
         return tuple(keys)
-    if number.isascii():
-        text = number.lower()
-        groups = _GROUPS.findall(text)
-    else:
-        text = normalize.normalized_number(number)
-        groups = re.findall(r"[^\W\d_]+|\d+", text)
+    groups = _groups_of(number)
     if not groups:
         return ()
-    return _keys_of_groups(
-        [(group.lstrip("0") or "0") if group.isdigit() else group for group in groups],
-        _NOT_MARK.sub("", text) if number.isascii() else text.replace("/", ""),
-        near,
-    )
+    text = number.lower() if number.isascii() else normalize.normalized_number(number)
+    return _keys_of_groups(groups, _NOT_MARK.sub("", text), near)
 
 
-def _keys_of_groups(groups: list[str], marks: str, near: int | None) -> tuple[DocumentKey, ...]:
-    whole = _joined(groups)
+def _groups_of(number: str) -> list[str]:
+    """Runs of letters and runs of digits (leading zeros stripped), as normalize makes them."""
+    if number.isascii():
+        groups = _GROUPS.findall(number.lower())
+    else:
+        groups = _ANY_GROUPS.findall(normalize.normalized_number(number))
+    return [(group.lstrip("0") or "0") if group.isdigit() else group for group in groups]
+
+
+def _taken_apart(groups: list[str], near: int | None) -> tuple[list[str], list[str], int | None]:
+    """(series, body, year) of a number's groups, the year taken out of the body, or ``near`` without one."""
     numeric = [i for i, group in enumerate(groups) if group.isdigit()]
     year = near
     if len(numeric) > 1:
@@ -147,12 +149,18 @@ def _keys_of_groups(groups: list[str], marks: str, near: int | None) -> tuple[Do
             found = _year_at(groups, position, near)
             if found is not None:
                 year = found
-                del groups[position]
+                groups = groups[:position] + groups[position + 1 :]
                 break
     first = 0
     while first < len(groups) and not groups[first].isdigit():
         first += 1
-    body = _joined(groups[first:])
+    return groups[:first], groups[first:], year
+
+
+def _keys_of_groups(groups: list[str], marks: str, near: int | None) -> tuple[DocumentKey, ...]:
+    whole = _joined(groups)
+    _series, numbers, year = _taken_apart(groups, near)
+    body = _joined(numbers)
     keys = ["=" + whole]
     if body:
         if year:
@@ -162,7 +170,7 @@ def _keys_of_groups(groups: list[str], marks: str, near: int | None) -> tuple[Do
     if glued and glued != whole:
         keys.append("r" + glued)
     if body:
-        tail = _last_number(groups)[-_TAIL_DIGITS:].lstrip("0") or "0"
+        tail = _last_number(numbers)[-_TAIL_DIGITS:].lstrip("0") or "0"
         if tail != body:
             keys.append("t" + tail)
     return tuple(keys)
@@ -172,6 +180,8 @@ def _joined(groups: list[str]) -> str:
     """As normalize joins groups: "/" only between two numbers."""
     if len(groups) == 1:
         return groups[0]
+    if not groups:
+        return ""
     text = ""
     for group in groups:
         text += ("/" if text and text[-1].isdigit() and group[0].isdigit() else "") + group
@@ -200,11 +210,10 @@ class DocumentForm:
 @lru_cache(maxsize=65_536)
 def document_form(number: str, document_date: date | None) -> DocumentForm:
     """The form of a document number of ours."""
-    parts = normalize.number_parts(number, document_date)
-    year = parts.year if parts.year is not None else (document_date.year if document_date else None)
-    runs = re.findall(r"\d+", parts.body)
-    whole = "".join(re.findall(r"\d+", normalize.normalized_number(number)))
-    return DocumentForm(parts.prefix, parts.body, runs[-1] if runs else "", whole, year)
+    groups = _groups_of(number)
+    series, body, year = _taken_apart(groups, document_date.year if document_date else None)
+    every = "".join([group for group in groups if group.isdigit()])
+    return DocumentForm("".join(series), _joined(body), _last_number(body), every, year)
 
 
 # --- mentions ---------------------------------------------------------------------------------------
@@ -317,7 +326,7 @@ def hit_strength(mention: Mention, key: DocumentKey) -> Strength:
     that a series found in the word before the number ("FT V 1234") makes it FULL."""
     kind, digits = key[0], len(mention.digits)
     if kind == "=":
-        has_series = key[1].isalpha() and digits >= 3
+        has_series = key[1].isalpha() and (digits >= 3 or mention.year is not None)
         if has_series and not mention.how and not mention.looks_like:
             return Strength.FULL
         found = Strength.FULL
@@ -392,9 +401,12 @@ def creditor_reference(text: str) -> str:
     """The first valid creditor reference (ISO 11649: "RF", two check digits, up to 21 letters or digits) of
     a structured field or a text, compact; else "". Blanks inside are allowed as printed, in fours. A text
     that is wholly one reference wins over one found inside."""
-    if len(text) <= 60 and iso11649.is_valid(text):
+    if len(text) <= 60 and text[:2].upper() == "RF" and iso11649.is_valid(text):
         return str(iso11649.compact(text))
-    for hit in _RF.finditer(plain(text[:MOST_CHARACTERS])):
+    text = text[:MOST_CHARACTERS]
+    if "rf" not in text.lower():
+        return ""
+    for hit in _RF.finditer(plain(text)):
         found = _valid_reference(hit.group())
         if found:
             return found
