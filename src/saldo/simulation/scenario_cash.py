@@ -88,13 +88,16 @@ def _bank(world: World, told: dict[str, Any], line: Line) -> None:
         original_mills=to_mills(Decimal(told["original"])) if told["original"] else None,
         original_currency=told["foreign"],
     )
+    before, after = world.bank_balance_mills, world.bank_balance_mills + money.mills
     statement = BankStatement(
-        BOOKED, account.iban, money.currency, (transaction,), number=f"S{number}", to_date=day
-    )
+        BOOKED, account.iban, money.currency, (transaction,), number=f"S{number}", from_date=day, to_date=day,
+        opening_mills=before, opening_date=day, closing_mills=after, closing_date=day,
+    )  # fmt: skip
     kept = keep_statement(ctx, account, statement, None)
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM cash_banktransaction WHERE statement_id = %s", [kept.statement_id])
         ((world.bank_lines[told["line"]],),) = cursor.fetchall()
+    world.bank_balance_mills = after
 
 
 def _advice(world: World, told: dict[str, Any], line: Line) -> None:
@@ -193,7 +196,7 @@ def _is_line(world: World, told: dict[str, Any], ctx: Context) -> str | None:
     rests = json.loads((differences if is_posted else remaining) or "[]")
     account = who[0] if is_posted else who[1]
     found = _described(world, state, kind, paid, rests, mills, currency)
-    same = told["state"] == state or (told["state"] == "posted" and is_posted)
+    same = told["state"] in (None, state) or (told["state"] == "posted" and is_posted)
     same = same and told["kind"] in (None, kind)
     if told["parts"]:
         wanted = [] if told["parts"] == "nothing" else _parts(told["parts"])
@@ -282,11 +285,11 @@ _STATES = "auto|confirmed|chosen|manual|posted|proposed|left"
 _KNOWN = rf"(?P<account>{_NAME}) (?P<kind>iban|name|pays_for) (?P<value>{_NAME})"
 CASH_EXPECTATIONS: dict[str, Expectation] = {
     "line": (
-        rf"line {_LINE} (?P<state>{_STATES})(?: as (?P<kind>{_KINDS}))?"
+        rf"line {_LINE}(?: (?P<state>{_STATES}))?(?: as (?P<kind>{_KINDS}))?"
         rf"(?: of (?P<account>{_NAME}))?(?: on (?P<parts>nothing|{_PARTS}))?"
         rf"(?: less (?P<less>\w+) (?P<missing>{_M}))?(?: unapplied (?P<unapplied>{_M}))?"
         r'(?: "(?P<why>[^"]+)")?',
-        "line LINE auto|confirmed|chosen|manual|posted|proposed|left [as KIND] [of CUSTOMER] "
+        "line LINE [auto|confirmed|chosen|manual|posted|proposed|left] [as KIND] [of CUSTOMER] "
         '[on ITEM AMOUNT, … | on nothing] [less KIND AMOUNT] [unapplied AMOUNT] ["…"]',
         _is_line,
     ),

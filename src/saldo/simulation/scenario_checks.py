@@ -23,6 +23,7 @@ from saldo.flows.import_documents import ImportResult
 from saldo.identity.models import DayRun
 from saldo.ledger import queries
 from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
+from saldo.simulation.scenario_collections import COLLECTION_EXPECTATIONS
 from saldo.simulation.scenario_world import World
 
 _D = r"\d{4}-\d{2}-\d{2}"
@@ -169,6 +170,7 @@ _ACCOUNT = rf"(?P<account>{_NAME})"
 Expectation = tuple[str, str, Callable[[World, dict[str, Any], Context], str | None]]
 EXPECTATIONS: dict[str, Expectation] = {
     **CASH_EXPECTATIONS,
+    **COLLECTION_EXPECTATIONS,
     **{
         word: (rf"{word} {_ACCOUNT} {_AMOUNT}", f"{word} CUSTOMER AMOUNT [CUR]", _total)
         for word in ("balance", "net", "open", "credits", "unapplied", "overdue")

@@ -13,6 +13,7 @@ from saldo.flows.import_documents import confirm_closures, import_file
 from saldo.identity.operations import ensure_company
 from saldo.ledger import entries
 from saldo.simulation.scenario_cash import CASH_VERBS
+from saldo.simulation.scenario_collections import COLLECTION_VERBS
 from saldo.simulation.scenario_text import Line, ScenarioError
 from saldo.simulation.scenario_world import World
 
@@ -186,4 +187,5 @@ VERBS: dict[str, Verb] = {
     "confirm": (r"closures", "closures", _confirm),
     "day": (r"(?P<refresh>refresh)?", "[refresh]", _run_day),
     **CASH_VERBS,
+    **COLLECTION_VERBS,
 }  # fmt: skip

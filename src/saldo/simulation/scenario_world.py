@@ -40,6 +40,7 @@ class World:
         self.result: ImportResult | None = None
         self.runs: list[DayResult] = []
         self.bank_lines: dict[str, int] = {}
+        self.bank_balance_mills = 0
         self.code = code
         self.company = ensure_company(self.context(), code, code)
 
