@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from django.db import connection
 
 from saldo.cash.banks import POSTABLE_SQL
+from saldo.core.collecting import only
 from saldo.core.context import Context
 
 # A payment is taken back within so many days: recalls and returns of transfers.
@@ -26,8 +27,9 @@ SELECT t.id, t.bank_account_id, t.statement_id, t.ordinal, t.booking_date, (t.am
  ORDER BY t.booking_date, t.statement_id, t.ordinal, t.id
 """
 _BEFORE = """
-SELECT r.order_id FROM cash_banktransaction t JOIN cash_collectionresult r ON r.transaction_id = t.id
- WHERE t.statement_id = %s AND t.ordinal = %s
+SELECT r.order_id, t.statement_id = %(statement)s AND t.ordinal = %(ordinal)s
+  FROM cash_banktransaction t JOIN cash_collectionresult r ON r.transaction_id = t.id
+ WHERE t.bank_account_id = %(account)s AND t.booking_date = %(day)s
    AND r.outcome IN ('unpaid', 'refunded', 'withdrawn', 'booked')
 """
 _RETURNED = """
@@ -87,11 +89,16 @@ def open_lines(ctx: Context, transaction_ids: Sequence[int] | None = None) -> li
 
 
 def returned_before(line: CollectionLine) -> int | None:
-    """The order that came back with the line just before this one, if one did."""
+    """The order that came back with the line just before this one, or the only one of the account's day."""
+    params = {
+        "statement": line.statement_id, "ordinal": line.ordinal - 1, "account": line.bank_account_id,
+        "day": line.booking_date,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_BEFORE, [line.statement_id, line.ordinal - 1])
-        row = cursor.fetchone()
-    return int(row[0]) if row else None
+        cursor.execute(_BEFORE, params)
+        found = cursor.fetchall()
+    before = [order_id for order_id, is_before in found if is_before]
+    return only(before or {order_id for order_id, _ in found})
 
 
 def returned_by_line(order_ids: Iterable[int]) -> set[int]:

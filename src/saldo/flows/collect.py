@@ -53,6 +53,8 @@ def take_in_flow(ctx: Context, flow: CollectionFlow, document_id: int | None) ->
 
     Raises SaldoError("collection_account_unknown") where no account of ours has the flow's bank and SIA.
     """
+    if flow.kind == "sdd-outcomes":
+        return _take_debit_outcomes(ctx, flow, document_id)
     presents = flow.kind == "riba-presented"
     sia, abi = (flow.sender, flow.receiver) if presents else (flow.receiver, flow.sender)
     accounts = _bank_accounts(ctx, sia, abi)
@@ -156,6 +158,39 @@ def _take_outcomes(
         moves.append(Move(order.id, one.outcome, when, one.cause, document_id=document_id))
     news = recorded(ctx, accounts[0].company_id, moves)
     return TakenIn(news, len(moves) - news, tuple(rejections))
+
+
+def _take_debit_outcomes(ctx: Context, flow: CollectionFlow, document_id: int | None) -> TakenIn:
+    """What a pain.002 says of our debits, found by end-to-end id, of the message that it answers.
+
+    An accepted debit has brought nothing yet: only the statement books it.
+    """
+    day = flow.created_date or ctx.as_of
+    known = orders(
+        ctx, "AND b.kind = 'sdd' AND o.receipt = ANY(%(receipts)s)", all_days=True,
+        receipts=[one.receipt for one in flow.outcomes if one.receipt],
+    )  # fmt: skip
+    news = unchanged = 0
+    rejections: list[Rejection] = []
+    moves: dict[int, list[Move]] = {}
+    for one in flow.outcomes:
+        found = [
+            order for order in known if order.receipt == one.receipt and one.amount_mills in (0, order.mills)
+        ]
+        named = [order for order in found if order.number == flow.name] or found
+        order = collecting.only(named)
+        if order is None:
+            rejections.append(_unknown_order(one))
+        elif one.outcome in (*collecting.ENDS, collecting.UNKNOWN):
+            when = max(day, order.presented_date)
+            move = Move(order.id, one.outcome, when, one.cause, document_id=document_id)
+            moves.setdefault(order.company_id, []).append(move)
+        else:
+            unchanged += 1
+    for company_id, told in moves.items():
+        done = recorded(ctx.within(company_id), company_id, told)
+        news, unchanged = news + done, unchanged + len(told) - done
+    return TakenIn(news, unchanged, tuple(rejections))
 
 
 def _order_of(by_key: dict[tuple[str, int, date], list[Order]], one: CollectionOutcome) -> Order | None:

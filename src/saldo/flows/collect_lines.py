@@ -97,7 +97,7 @@ def _apply(
         if marks.role == collecting.CREDIT_LINE:
             _credit(ctx, company_id, book, line, marks, told)
         elif marks.role == collecting.FEE_LINE:
-            _fee(ctx, company_id, book, line, told)
+            _fee(ctx, company_id, line, told)
         elif not _bounce(ctx, company_id, line, told) and marks.role == collecting.RETURN_LINE:
             _return(ctx, company_id, book, line, marks, told)
     except SaldoError as error:
@@ -133,7 +133,6 @@ class _Book:
         self.by_receipt: dict[tuple[int, str], list[int]] = defaultdict(list)
         self.by_number: dict[tuple[int, int, str], list[int]] = defaultdict(list)
         self.returned_by_line: set[int] = set()
-        self.order_of_line: dict[tuple[int, int], int] = {}
         self.add(found)
 
     def add(self, found: Sequence[Order]) -> None:
@@ -308,14 +307,13 @@ def _return(
     record(ctx, company_id, [move], LineTold(line.id, RETURN, f"{order.kind} {order.receipt}"))
     book.returned_by_line.add(order.id)
     book.orders[order.id] = replace(order, end_date=order.end_date or line.booking_date)
-    book.order_of_line[line.statement_id, line.ordinal] = order.id
     told.done.append(line.id)
     told.returns += 1
 
 
-def _fee(ctx: Context, company_id: int, book: _Book, line: CollectionLine, told: LinesApplied) -> None:
-    """A fee belongs to the return just before it; one that follows none is the bank's business with us."""
-    order_id = book.order_of_line.get((line.statement_id, line.ordinal - 1)) or returned_before(line)
+def _fee(ctx: Context, company_id: int, line: CollectionLine, told: LinesApplied) -> None:
+    """A fee belongs to the return just before it, or to the only one of its day; others are ours to bear."""
+    order_id = returned_before(line)
     if order_id is None:
         return
     record_fee(ctx, company_id, line.id, order_id)

@@ -34,11 +34,11 @@ from saldo.intake import queries as batches
 from saldo.storage.statistics import analyze
 
 KINDS = ("bank", "remittances")
-_BANK_FORMATS = frozenset({"camt", "mt940", "cbi-rh", "cbi-riba", "ofx"})
+_BANK_FORMATS = frozenset({"camt", "mt940", "cbi-rh", "cbi-riba", "ofx", "pain.002"})
 _ADVICE_FORMATS = frozenset({"remt", "edifact", "pdf"})
 _INVOICE_FORMATS = frozenset({"fatturapa", "fatturapa-p7m"})
 _CONTAINERS = frozenset({"zip", "eml", "p7m"})
-_FLOW_KINDS = frozenset({"riba-presented", "riba-outcomes"})
+_FLOW_KINDS = frozenset({"riba-presented", "riba-outcomes", "sdd-outcomes"})
 _REMITTANCE_KIND = "remittance"
 _TABLES = ("cash_banktransaction", "cash_statement")
 
