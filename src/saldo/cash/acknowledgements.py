@@ -34,10 +34,13 @@ WITH standing AS (
        AND NOT EXISTS (SELECT 1 FROM cash_posting u WHERE u.transaction_id = p.transaction_id
                           AND u.sequence > p.sequence AND u.recorded_at <= %(known_at)s)
 ), given AS (
+    -- Less what an export had told of the item before the bank line came.
     SELECT s.id AS posting_id, s.effective_date, (e ->> 'item')::bigint AS item_id,
-           abs((e ->> 'mills')::bigint) AS mills
+           sum(abs((e ->> 'mills')::bigint)) - coalesce(sum((e ->> 'told')::bigint), 0) AS mills
       FROM standing s, jsonb_array_elements(s.shares || s.differences) e
      WHERE e ->> 'kind' IS NULL OR e ->> 'credit_item' IS NOT NULL
+     GROUP BY 1, 2, 3
+    HAVING sum(abs((e ->> 'mills')::bigint)) > coalesce(sum((e ->> 'told')::bigint), 0)
 ), waiting AS (
     SELECT g.*, CASE WHEN i.kind = 'adjustment' THEN coalesce(
                (SELECT min(b.id) FROM ledger_item b

@@ -14,7 +14,7 @@ line's currency; an item in another one takes what the bank's own conversion of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from saldo.core.errors import SaldoError
@@ -194,7 +194,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A plan that may be posted: credits taken off as (credit, debit, mills), the payment's own parts, what
-    is written off and what stays on account."""
+    is written off and what stays on account. told: item -> what an export had told of it, which gives way.
+    """
 
     planned: Planned
     line: LineFacts
@@ -202,6 +203,7 @@ class Checked:
     parts: list[Part]
     written: list[tuple[Difference, ItemFacts]]
     unapplied_mills: int
+    told: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -250,7 +252,9 @@ class Checks:
             self.given = given
             raise
         self.lines_taken.add(line.id)
-        return checked
+        keys = [(item_id, line.booking_date) for item_id in touched] if self.given else []
+        told = {key[0]: now for key in keys if (now := self.given.get(key, 0) - given.get(key, 0))}
+        return replace(checked, told=told) if told else checked
 
     def _match(self, planned: Planned, line: LineFacts, company_id: int) -> Checked:
         debits = [share for share in planned.shares if share.mills > 0]

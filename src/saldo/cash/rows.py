@@ -256,12 +256,14 @@ def _write_off(rows: Rows, one: Checked, item_ids: Iterator[int]) -> list[dict[s
 
 
 def _shares_data(one: Checked) -> list[dict[str, Any]]:
-    """The shares as posted; of a credit taken off also what it was set against, for an undo."""
+    """The shares as posted; of a credit taken off also what it was set against, for an undo; of a debit what
+    an export had told of it before, which no ERP need show any more."""
     to: dict[int, list[list[int]]] = {}
     for credit, debit, mills in one.credits:
         to.setdefault(credit.id, []).append([debit.id, mills])
     return [
         {"item": share.item_id, "mills": share.mills}
         | ({"to": to[share.item_id]} if share.item_id in to else {})
+        | ({"told": one.told[share.item_id]} if share.item_id in one.told else {})
         for share in one.planned.shares
     ]
