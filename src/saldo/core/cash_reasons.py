@@ -96,7 +96,9 @@ IT: dict[str, Wording] = {
     ),
     "match_by_chance": lambda p: "le partite aperte sono tante che una somma uguale può essere un caso",
     "match_oldest": lambda p: "nessuna indicazione: si propone di chiudere dalle più vecchie",
-    "match_installment": lambda p: f"tra rate uguali di {p['number']} si prende la più vecchia",
+    "match_installment": lambda p: (
+        f"di {p['number']} sono aperte più rate: si prende la più vecchia che torna"
+    ),
     "match_credit": lambda p: f"compensata la nota di credito {p['number']} di {_money(p, 'it')}",
     "match_credit_found": lambda p: (
         f"l'importo torna togliendo {p['number']} di {_money(p, 'it')}, che la causale non nomina"
@@ -122,6 +124,7 @@ IT: dict[str, Wording] = {
     "match_recent": lambda p: (
         f"lo stesso importo è stato saldato il {date_text(p['closed_date'], 'it')} ({p['number']})"
     ),
+    "match_paid_before": lambda p: f"su {p['number']} risulta già pagato lo stesso importo",
     "match_early": lambda p: f"la partita scade solo il {date_text(p['due_date'], 'it')}",
     "match_payer_iban": lambda p: f"IBAN noto di {p['name']}",
     "match_payer_tax_code": lambda p: f"partita IVA o codice fiscale di {p['name']}",
@@ -179,7 +182,9 @@ EN: dict[str, Wording] = {
     "match_ambiguous": lambda p: "other combinations of open items make this amount too: a person decides",
     "match_by_chance": lambda p: "so many items are open that an equal sum may be chance",
     "match_oldest": lambda p: "nothing says what is paid: the oldest items are proposed",
-    "match_installment": lambda p: f"of equal installments of {p['number']} the oldest is taken",
+    "match_installment": lambda p: (
+        f"several installments of {p['number']} are open: the oldest one that fits is taken"
+    ),
     "match_credit": lambda p: f"credit note {p['number']} of {_money(p, 'en')} is taken off",
     "match_credit_found": lambda p: (
         f"the amount is right less {p['number']} of {_money(p, 'en')}, which the text does not name"
@@ -203,6 +208,7 @@ EN: dict[str, Wording] = {
     "match_recent": lambda p: (
         f"the same amount was settled on {date_text(p['closed_date'], 'en')} ({p['number']})"
     ),
+    "match_paid_before": lambda p: f"this very amount was paid on {p['number']} before",
     "match_early": lambda p: f"the item falls due only on {date_text(p['due_date'], 'en')}",
     "match_payer_iban": lambda p: f"known IBAN of {p['name']}",
     "match_payer_tax_code": lambda p: f"VAT number or tax code of {p['name']}",

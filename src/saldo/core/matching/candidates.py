@@ -141,10 +141,16 @@ def _settlements(case: Case, documents: Sequence[Document], found: str) -> Itera
     if total > target:
         yield from _some(case, documents, items, found)
     first = _first_due(documents) if len(items) > len(documents) else items
-    for chosen in [items] if first == items else [first, items]:
-        near = case.fitted(chosen)
-        if near is not None:
-            yield Candidate(found, near, tuple(chosen))
+    tries = [items] if first == items else [first, items]
+    if len(documents) == 1 and len(items) > 1:
+        tries = [*([each] for each in items), *tries]
+    fits = [(near, chosen) for chosen in tries if (near := case.fitted(chosen)) is not None]
+    fits.sort(key=lambda pair: pair[0].evidence not in EASE)  # explained ones first, else as tried
+    for near, chosen in fits[:2]:
+        candidate = Candidate(found, near, tuple(chosen))
+        if len(chosen) < len(items):
+            candidate.against.add("installment")
+        yield candidate
 
 
 def _first_due(documents: Sequence[Document]) -> list[OpenItem]:
@@ -291,40 +297,41 @@ def _search(case: Case, items: Sequence[OpenItem], target: int) -> Search:
 
 def by_amount(case: Case) -> Iterator[Candidate]:
     """Items of the payer that make the amount, or nearly: never more than one is without rivals."""
-    stated = case.line.charges_mills
-    for target in dict.fromkeys((case.line.amount_mills, case.line.amount_mills + stated)):
-        search = _sums(case, target)
-        if search.found:
-            yield from search.found
-            return
-    yield from _near(case)
+    line = case.line
+    found = [
+        _sums(case, target)
+        for target in dict.fromkeys((line.amount_mills, line.amount_mills + line.charges_mills))
+    ]
+    both = all(found)
+    for candidate in (each for group in found for each in group):
+        if both and len(found) > 1:  # with the charges that the bank states, and without them
+            candidate.needs_person = True
+            candidate.against.add("ambiguous")
+        yield candidate
+    if not any(found):
+        yield from _near(case)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    found: tuple[Candidate, ...]
-
-
-def _sums(case: Case, target: int) -> _Sums:
+def _sums(case: Case, target: int) -> list[Candidate]:
     """The combinations that make ``target``: one, or, where there are more, those that a payer would choose:
     a single item, all, all that was due, the oldest ones."""
     credits = [each for each in case.credits if each.kind != ADVANCE_ITEM][:_MOST_CREDITS]
     items = [*case.debits, *credits]
     search = _search(case, items, target)
     if not search.found:
-        return _Sums(())
+        return []
     combinations = [tuple(items[i] for i in indexes) for indexes in search.found]
     if search.ways < MANY:
         chosen = combinations[0]
         candidate = _summed(case, chosen, _kind_of_sum(search, items, chosen, target))
         if candidate is None:
-            return _Sums(())
+            return []
         if any(each.balance_mills < 0 for each in chosen):
             candidate.against.add("credits")
         if _has_twin(chosen, items):
             candidate.against.add("installment")
         candidate.facts["shape"] = _shape(case, chosen)
-        return _Sums((candidate,))
+        return [candidate]
     found: dict[frozenset[int], Candidate] = {}
     for shape, chosen in (*_shapes(case, target), *(("several", each) for each in combinations)):
         candidate = _summed(case, chosen, "sum.ambiguous")
@@ -332,7 +339,7 @@ def _sums(case: Case, target: int) -> _Sums:
             candidate.needs_person = True
             candidate.facts["shape"] = shape
             found.setdefault(frozenset(each.item_id for each in chosen), candidate)
-    return _Sums(tuple(found.values())[:3])
+    return list(found.values())[:3]
 
 
 def _kind_of_sum(search: Search, items: Sequence[OpenItem], chosen: Sequence[OpenItem], target: int) -> str:
@@ -397,9 +404,9 @@ def _near(case: Case) -> Iterator[Candidate]:
         gap = sum(each.balance_mills for each in items) - case.line.amount_mills
         if -case.policy.rounding_mills <= gap and 4 * gap <= case.line.amount_mills:
             fitted = case.fitted(items)
-            if fitted is not None and fitted.evidence in _EASE:
+            if fitted is not None and fitted.evidence in EASE:
                 near.append(Candidate("sum.near", fitted, items, facts={"shape": _shape(case, items)}))
-    near.sort(key=lambda each: _EASE.index(each.fit.evidence))
+    near.sort(key=lambda each: EASE.index(each.fit.evidence))
     for candidate in near[:3]:
         if len(near) > 1:
             candidate.found = "sum.ambiguous"
@@ -407,7 +414,7 @@ def _near(case: Case) -> Iterator[Candidate]:
         yield candidate
 
 
-_EASE = (
+EASE = (
     "exact", "charges.stated", "discount", "rounding", "charges.foreign", "charges", "discount.late",
     "withholding", "split_vat",
 )  # fmt: skip

@@ -33,6 +33,8 @@ VAT_RATES = (22, 10, 5, 4)
 _CENT = 10
 # Up to this share of the payment a part that is missing is a deduction, and no payment in part.
 _SMALL_SHARE = 0.03
+# Who pays a part on purpose pays a round amount; an odd one is more likely something else.
+_ROUND_MILLS = 50_000
 # Combinations of discounts and of taxes that are tried.
 _MOST_ITEMS = 10
 
@@ -196,8 +198,11 @@ def _short(line: Line, items: Sequence[OpenItem], gap: int) -> Fit | None:
     debits = [item for item in items if item.balance_mills > 0]
     if gap <= _SMALL_SHARE * line.amount_mills and (largest := _largest(items, gap)) is not None:
         evidence, item = "short.small", largest
+    elif len(debits) > 1:
+        evidence, item = "short.several", debits[-1]
     else:
-        evidence, item = "short" if len(debits) == 1 else "short.several", debits[-1]
+        evidence = "short" if line.amount_mills % _ROUND_MILLS else "short.round"
+        item = debits[0]
     if item.balance_mills <= gap:
         return None
     found = (Difference(SHORT, item.item_id, gap),)

@@ -36,6 +36,8 @@ from saldo.core.matching.records import (
 from saldo.core.matching.references import Mention, Strength
 
 MOST_PROPOSALS = 5
+# The amount is explained to the cent.
+_FITS = ("exact", "stated", "charges.stated")
 _CERTAIN = ("iban", "tax_code", "name", "alias_name")
 _LEAST_LIKELY = 0.5
 _MOST_LIKELY = 3
@@ -102,12 +104,21 @@ class _Reading:
     # --- evidence, strongest first -------------------------------------------------------------------
 
     def _candidates(self) -> Iterator[Candidate]:
+        inexact: list[Candidate] = []
         for found, naming in self._namings():
             self._remember(naming)
-            yield from self._of_naming(found, naming)
+            for candidate in self._of_naming(found, naming):
+                if candidate.fit.evidence in _FITS:
+                    yield candidate
+                else:
+                    inexact.append(candidate)
         yield from self._of_orders()
-        if self.line.currency and self.line.amount_mills > 0:
-            yield from self._of_amount()
+        sums = list(self._of_amount()) if self.line.amount_mills > 0 else []
+        yield from sums
+        if any(each.fit.evidence in _FITS and not each.needs_person for each in sums):
+            for candidate in inexact:  # a number may be wrong where other items fit to the cent
+                candidate.against.add("rival")
+        yield from inexact
 
     def _remember(self, naming: Naming) -> None:
         self.naming.choices += naming.choices
@@ -276,7 +287,7 @@ class _Reading:
         fitted = candidate.fit
         level = self._level(candidate)
         against, needs_person = self._against(candidate)
-        pattern = pattern_of(_called_in_pattern(candidate), fitted.evidence, level, against)
+        pattern = pattern_of(*_called_in_pattern(candidate), level, against)
         chance = self.experience.chance(pattern)
         zone = chance.zone(self.policy)
         may_post = fitted.may_post and not needs_person and not candidate.needs_person
@@ -306,7 +317,7 @@ class _Reading:
             return "unknown" if len(items) == 1 else "other"
         if items <= set(self.who.accounts):
             return self.who.level
-        is_sum = candidate.found.startswith("sum.") and candidate.fit.evidence == "exact"
+        is_sum = candidate.found.startswith("sum.") and candidate.fit.evidence in _FITS
         if is_sum and items <= set(self.who.known):
             return self.who.level  # the sum is the only one among all that it pays for
         return "pays_for" if items <= set(self.who.known) else "other"
@@ -316,6 +327,8 @@ class _Reading:
         against = set(candidate.against)
         line = self.line
         is_sum = candidate.found.startswith("sum.")
+        if candidate.fit.evidence not in _FITS and self._paid_before(candidate):
+            against.add("recent")
         if any(each.is_in_flight for each in candidate.chosen):
             return against | {"flight"}, True
         if is_sum:
@@ -352,6 +365,15 @@ class _Reading:
             same = (item for item in closed if item.amount_mills == self.line.amount_mills)
             self._settled = (next(same, None),)
         return self._settled[0]
+
+    def _paid_before(self, candidate: Candidate) -> bool:
+        """Whether one of the documents was paid this very amount before: by a part of the item, or by an
+        installment that was settled lately."""
+        mills = self.line.amount_mills
+        if any(each.amount_mills - each.balance_mills == mills for each in candidate.chosen):
+            return True
+        documents = {each.invoice_id for each in candidate.chosen if each.invoice_id is not None}
+        return self.recent is not None and self.recent.invoice_id in documents
 
     def _payer_reasons(self, level: str) -> Iterator[Reason]:
         payer = self.who.payer
@@ -463,10 +485,14 @@ def _firm(naming: Naming) -> tuple[list[list[Document]], list[Mention]]:
     return [choice for choice, _ in kept], [mention for _, mention in kept]
 
 
-def _called_in_pattern(candidate: Candidate) -> str:
-    """How documents were named surely matters no more where the amount leaves a difference."""
-    is_sure = candidate.found in ("key.reference", "advice", "number.full", "number.structured")
-    return "named" if is_sure and candidate.fit.evidence not in ("exact", "stated") else candidate.found
+def _called_in_pattern(candidate: Candidate) -> tuple[str, str]:
+    """The first two parts of the pattern. Charges that the bank states are no difference; and how documents
+    were named surely matters no more where the amount leaves one."""
+    found, fits = candidate.found, candidate.fit.evidence
+    if fits == "charges.stated":
+        return found, "exact"
+    is_sure = found in ("key.reference", "advice", "number.full", "number.structured")
+    return ("named" if is_sure and fits not in _FITS else found), fits
 
 
 def _distinct(found: Iterable[Proposal]) -> list[Proposal]:

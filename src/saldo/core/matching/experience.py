@@ -1,6 +1,7 @@
 """How probable a proposal is: what was confirmed of its pattern, on top of a stated belief.
 
-A pattern is a short text of discrete evidence, "number.full|exact|sure". Its class is its first two parts.
+A pattern is a short text of discrete evidence, "number.full|exact|sure". Its class is its first two parts,
+apart for patterns with and without warnings.
 Belief → class → pattern: each level's mean is the next level's prior, with a stated strength (empirical
 Bayes with Beta distributions), so a rare pattern leans on its class, and the class on the belief. A pattern
 goes automatic when its mean reaches the company's threshold and, unless it was believed from the beginning,
@@ -62,8 +63,10 @@ def pattern_of(found: str, fits: str, payer: str, against: Iterable[str] = ()) -
 
 
 def class_of(pattern: str) -> str:
-    """How the items were found and how the amount fits: the first two parts."""
-    return SEPARATOR.join(pattern.split(SEPARATOR)[:2])
+    """How the items were found and how the amount fits, apart where something speaks against it: what was
+    wrong with a warning says nothing against what has none."""
+    found, fits, _payer, *against = pattern.split(SEPARATOR)
+    return SEPARATOR.join((found, fits, "against")) if against else SEPARATOR.join((found, fits))
 
 
 @dataclass(frozen=True, slots=True)

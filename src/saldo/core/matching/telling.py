@@ -120,6 +120,8 @@ def warnings(
     if "recent" in against and recent is not None:
         closed = recent.closed_date or line.booking_date
         yield Reason("match_recent", {"closed_date": closed.isoformat(), "number": recent.number})
+    elif "recent" in against:
+        yield Reason("match_paid_before", {"number": candidate.chosen[0].number})
     if "early" in against:
         late = max(each.due_date for each in candidate.chosen if each.due_date)
         yield Reason("match_early", {"due_date": late.isoformat()})
