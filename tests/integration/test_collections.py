@@ -539,6 +539,61 @@ def test_debits_need_a_mandate_in_force(world: World) -> None:
     assert present(world, "2026-03-01", "sdd").data is not None
 
 
+def test_a_report_of_the_bank_on_debits(world: World) -> None:
+    from saldo.flows.collect import take_in_flow
+
+    mandate(world)
+    world.invoice("2026-01-05", "C1", "7/26", "1000.00", "2026-03-31", "MP19")
+    made = present(world, "2026-03-20", "sdd")
+    reference = f"SALDO-{orders_of(world)[0].id:010d}"
+
+    def told(status: str, outcome: str, receipt: str = reference) -> Any:
+        one = CollectionOutcome(1, receipt, 0, None, status, outcome)
+        flow = CollectionFlow("sdd-outcomes", "IMMGIT2XXXX", "", D("2026-03-23"), "any", (one,))
+        return take_in_flow(world.ctx("2026-03-23"), flow, None)
+
+    assert made.orders == 1 and (told("ACCP", "presented").unchanged, world.state()) == (1, "presented")
+    assert [one.code for one in told("RJCT", "unpaid", "NO-SUCH").rejections] == ["collection_order_unknown"]
+    assert told("AC04", "unpaid").done == 1 and told("AC04", "unpaid").unchanged == 1
+    assert orders_of(world)[0].retry == "never" and world.in_flight("2026-03-23") == []
+
+
+# --- what a person decides --------------------------------------------------------------------------
+
+
+def orders_of(world: World) -> list[Any]:
+    from saldo.cash.collections import orders
+
+    return orders(world.ctx("2026-12-31"), all_days=True)
+
+
+def test_a_person_settles_what_waits(world: World) -> None:
+    from saldo.flows.collect_decide import decide, post_return, post_slip
+
+    presented(world)
+    world.invoice("2026-01-05", "C2", "9/26", "1000.00", "2026-03-31")
+    other = ("0000000016", "1000.00", "2026-03-31", "presented", "FATT. 9/26 DEL 05/01/2026 RATA 1")
+    world.flow("2026-03-03", "riba-presented", other)
+    first, second = orders_of(world)
+    credit = world.line("2026-03-31", "1000.00", "EFFETTI SBF", "30")
+    short = world.line("2026-03-31", "990.00", "EFFETTI SBF", "30")
+    assert len(world.apply("2026-04-01").waiting) == 2
+    with pytest.raises(SaldoError) as error:
+        post_slip(world.ctx("2026-04-01"), world.company.id, short, first.batch_id)
+    assert error.value.code == "collection_total_differs"
+    assert post_slip(world.ctx("2026-04-01"), world.company.id, credit, first.batch_id) == 1
+    assert world.balance("7/26", "2026-04-01") == 0 and world.balance("9/26", "2026-04-01") == 1000
+    back = world.line("2026-04-07", "-1000.00", "EFFETTI INSOLUTI", "37")
+    assert [one.transaction_id for one in world.apply("2026-04-07").waiting if one.transaction_id == back]
+    assert post_return(world.ctx("2026-04-07"), world.company.id, back, first.id).state == "returned"
+    assert world.balance("7/26", "2026-04-07") == 1000
+    assert decide(world.ctx("2026-04-08"), world.company.id, second.id, "withdrawn").state == "returned"
+    assert world.in_flight("2026-04-08") == []
+    with pytest.raises(SaldoError) as error:
+        decide(world.ctx("2026-04-08"), world.company.id, second.id, "paid")
+    assert error.value.code == "collection_order_ended"
+
+
 # --- bounced payments -------------------------------------------------------------------------------
 
 

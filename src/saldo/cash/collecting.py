@@ -21,7 +21,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from saldo.cash.collections import Order, orders_by_id, rules_of
 from saldo.cash.facts import item_facts, line_facts
@@ -78,6 +78,7 @@ class LineTold:
     transaction_id: int
     kind: str
     note: str = ""
+    mode: str = AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,14 @@ def record(ctx: Context, company_id: int, moves: Sequence[Move], told: LineTold 
         now, _ = locked(company_id, account_ids, ctx)
         return _Writer(now, company_id, moves, told).write()
 
-    return changing(work, line=told.transaction_id if told else "")
+    try:
+        return changing(work, line=told.transaction_id if told else "")
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if constraint != "collection_result_once":
+            raise
+        # Another one recorded the same of an order whose account nobody knows: seen now, it is no news.
+        return changing(work, line=told.transaction_id if told else "")
 
 
 class _Writer:
@@ -312,7 +320,7 @@ class _Writer:
         (posting_id,) = reserve_ids("cash_posting", 1).to_list()
         accounts = {self.orders[move.order_id].account_id for move in self.moves}
         one = next(iter(accounts)) if len(accounts) == 1 else None
-        self.reversals.posting(posting_id, self.line, self.told.kind, AUTO, one, None, self.shares,
+        self.reversals.posting(posting_id, self.line, self.told.kind, self.told.mode, one, None, self.shares,
                                note=self.told.note)  # fmt: skip
 
 

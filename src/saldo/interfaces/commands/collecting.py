@@ -151,6 +151,71 @@ def batches(company: str | None, as_json: bool) -> None:
         )
 
 
+@collect.command("orders")
+@click.option("--state", type=click.Choice(["presented", "credited", "provisional", "paid", "returned"]),
+              help="Only these.")  # fmt: skip
+@click.option("--batch", type=int, help="Only those of this batch.")
+@company_option
+@json_option
+@command
+def orders(state: str | None, batch: int | None, company: str | None, as_json: bool) -> None:
+    """Receipts and debits one by one, with their state."""
+    prepare()
+    from saldo.cash import collections
+
+    found = [
+        row
+        for row in collections.orders(context(company=company))
+        if state in (None, row.state) and batch in (None, row.batch_id)
+    ]
+    if as_json:
+        print_json({"orders": [asdict(row) | {"state": row.state, "retry": row.retry} for row in found]})
+        return
+    for row in found:
+        retry = f" {row.end_outcome} {row.cause or ''} (again: {row.retry})" if row.end_date else ""
+        click.echo(
+            f"{row.id:>6}  {row.due_date}  {decimal_text(row.mills, row.currency):>14} {row.currency}  "
+            f"{row.receipt:<16} {row.state}{retry}{' UNCLEAR' if row.is_unclear else ''}  {row.debtor_name}"
+        )
+
+
+@collect.command("post")
+@click.argument("line", type=int)
+@click.option("--batch", type=int, help="The line is the credit of this batch.")
+@click.option("--order", type=int, help="The line is this order come back.")
+@_COMPANY
+@command
+def post(line: int, batch: int | None, order: int | None, company: str) -> None:
+    """Say which batch or order a bank line is about, where Saldo could not tell."""
+    prepare()
+    from saldo.flows.collect_decide import post_return, post_slip
+
+    ctx = context(company=company)
+    assert ctx.company_id is not None
+    if (batch is None) == (order is None):
+        raise click.UsageError("one of --batch and --order")
+    if batch is not None:
+        click.echo(f"line {line}: {post_slip(ctx, ctx.company_id, line, batch)} orders credited")
+    elif order is not None:
+        click.echo(f"line {line}: order {order} {post_return(ctx, ctx.company_id, line, order).state}")
+
+
+@collect.command("decide")
+@click.argument("order", type=int)
+@click.argument("outcome", type=click.Choice(["paid", "unpaid", "refunded", "withdrawn"]))
+@click.option("--cause", default="", help="The bank's code, if it gave one.")
+@_COMPANY
+@command
+def decide(order: int, outcome: str, cause: str, company: str) -> None:
+    """Record what became of an order, as the bank told a person."""
+    prepare()
+    from saldo.flows.collect_decide import decide as decide_order
+
+    ctx = context(company=company)
+    assert ctx.company_id is not None
+    click.echo(f"order {order}: {decide_order(ctx, ctx.company_id, order, outcome, cause).state}")
+
+
 @collect.command("settle")
 @_COMPANY
 @json_option
