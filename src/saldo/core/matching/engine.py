@@ -331,6 +331,9 @@ class _Reading:
             against.add("recent")
         if any(each.is_in_flight for each in candidate.chosen):
             return against | {"flight"}, True
+        orders = {each.order_ref for each in candidate.chosen if each.balance_mills > 0}
+        if any(each.kind == ADVANCE_ITEM and each.order_ref not in orders for each in candidate.chosen):
+            return against | {"rival"}, True
         if is_sum:
             latest = line.booking_date + timedelta(days=_EARLY_DAYS)
             if any(each.due_date and each.due_date > latest for each in candidate.chosen):
