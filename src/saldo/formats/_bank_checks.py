@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from saldo.core.errors import Rejection
 from saldo.core.money import decimal_text
 from saldo.formats.bank_records import BOOKED, BankStatement
-from saldo.formats.records import Notice
+from saldo.formats.records import Notice, Refusal
 
 _NO_REFERENCE = frozenset({"NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NOREF", "KREF+", "NOT PROVIDED"})
+# More than a thousand lines of 140 characters: no bank passes on as much about one payment.
+MAX_TEXT_CHARS = 200_000
 _SPACES = re.compile(r"\s+")
 
 
@@ -89,6 +92,12 @@ def _balance_doubts(statement: BankStatement, where: str) -> list[Notice]:
         "difference": decimal_text(difference, currency),
     }
     return [Notice("bank_statement_unbalanced", where, "", params)]
+
+
+def text_too_long(where: str, excerpt: str) -> Refusal:
+    """To be raised for a line whose texts together are longer than MAX_TEXT_CHARS, before they are read."""
+    params = {"limit": f"{MAX_TEXT_CHARS:,}"}
+    return Refusal(Rejection("bank_text_too_long", where, excerpt[:200], params))
 
 
 def reference(text: str | None) -> str | None:

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from saldo.core.money import decimal_text
-from saldo.formats._bank_checks import StatedAmount, iso_date, one_line, reference
+from saldo.formats._bank_checks import (
+    MAX_TEXT_CHARS,
+    StatedAmount,
+    iso_date,
+    one_line,
+    reference,
+    text_too_long,
+)
 from saldo.formats._camt_fields import (
     Party,
     amount_if_readable,
@@ -217,10 +224,10 @@ def _with_details(line: BankTransaction, entry: _Entry, details: Node) -> BankTr
     )
     is_return = line.is_reversal or reason is not None
     party = _counterparty(details, line.amount_mills, is_return, entry.account)
-    remittance = one_line(
-        *texts_of(details, "RmtInf/Ustrd"),
-        *texts_of(details, "RmtInf/Strd/AddtlRmtInf"),
-    )
+    texts = (*texts_of(details, "RmtInf/Ustrd"), *texts_of(details, "RmtInf/Strd/AddtlRmtInf"))
+    if sum(map(len, texts)) > MAX_TEXT_CHARS:
+        raise text_too_long(entry.where, texts[0])
+    remittance = one_line(*texts)
     original = amount_if_readable(details.find("AmtDtls/InstdAmt/Amt"), None) or amount_if_readable(
         details.find("Amt"), None
     )

@@ -22,6 +22,7 @@ from saldo.formats.records import Refusal
 MAX_XML_BYTES = 64 * 2**20
 # libxml2 refuses a text node of 10 MB unless told otherwise; a base64 attachment can be that long.
 HUGE_TEXT_BYTES = 9 * 2**20
+MAX_DEPTH = 256
 
 _DECLARATION = re.compile(r"^<\?xml\b[^>]*?\?>")
 _DECLARED_ENCODING = re.compile(rb"^<\?xml\b[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"']")
@@ -59,8 +60,20 @@ def parse_xml(data: bytes, readable: Callable[[etree._Element], str] | None = No
         raise Refusal(_broken(data, errors, readable))
     if root.getroottree().docinfo.internalDTD is not None:
         raise Refusal(Rejection("xml_dtd", "<!DOCTYPE", _head(data)))
+    if len(data) > HUGE_TEXT_BYTES and _depth_exceeds(root, MAX_DEPTH):
+        raise Refusal(Rejection("file_too_large", "", "", {"limit": f"{MAX_DEPTH} levels"}))
     _to_local_names(root)
     return XmlDocument(root, tuple(repairs))
+
+
+def _depth_exceeds(root: etree._Element, most: int) -> bool:
+    """The limit of the parser, which it drops together with that on long texts."""
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > most:
+            return True
+    return False
 
 
 def local_name(element: etree._Element) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from lxml import etree
 
 from saldo.core.errors import Rejection
-from saldo.formats._bank_checks import checked, without_twins
+from saldo.formats._bank_checks import MAX_TEXT_CHARS, checked, text_too_long, without_twins
 from saldo.formats._camt_entries import Account, day_of, entry_lines
 from saldo.formats._camt_fields import (
     account_id,
@@ -42,6 +42,9 @@ _STATEMENTS = {
     "Stmt": ("camt.053", BOOKED),
     "Ntfctn": ("camt.054", NOTIFICATION),
 }
+# One pass over all texts of a message, or of one entry where there is such a text.
+_HAS_LONG_TEXT = etree.XPath(f"boolean(descendant::text()[string-length(.) > {MAX_TEXT_CHARS}])")
+_HAS_LONG_HEAD = etree.XPath(f"boolean(*[not(self::Ntry)]//text()[string-length(.) > {MAX_TEXT_CHARS}])")
 _MESSAGES = {
     "BkToCstmrAcctRpt": "camt.052",
     "BkToCstmrStmt": "camt.053",
@@ -64,9 +67,13 @@ def read_camt(data: bytes) -> ReadResult:
         name = next((_MESSAGES[tag] for tag in _MESSAGES if root.find(f".//{tag}") is not None), FORMAT)
         return refused(name, Rejection("bank_no_statement", local_name(root), ""))
     rejections: list[Rejection] = []
-    statements = tuple(
-        _statement(element, position, rejections) for position, element in enumerate(found, start=1)
-    )
+    has_long_text = bool(_HAS_LONG_TEXT(root))
+    statements: list[BankStatement] = []
+    for position, element in enumerate(found, start=1):
+        if has_long_text and _HAS_LONG_HEAD(element):
+            rejections.append(text_too_long(f"{local_name(element)}[{position}]", "").rejection)
+        else:
+            statements.append(_statement(element, position, has_long_text, rejections))
     formats = {_STATEMENTS[local_name(element)][0] for element in found}
     return ReadResult(
         formats.pop() if len(formats) == 1 else FORMAT,
@@ -85,7 +92,9 @@ def _readable(root: etree._Element) -> str:
     return f"{entries} Ntry" if entries else ""
 
 
-def _statement(element: etree._Element, position: int, rejections: list[Rejection]) -> BankStatement:
+def _statement(
+    element: etree._Element, position: int, has_long_text: bool, rejections: list[Rejection]
+) -> BankStatement:
     tag = local_name(element)
     where = f"{tag}[{position}]"
     head = Node.of(element, without="Ntry")
@@ -104,6 +113,8 @@ def _statement(element: etree._Element, position: int, rejections: list[Rejectio
     refused_lines = 0
     for number, entry in enumerate(element.iterfind("Ntry"), start=1):
         try:
+            if has_long_text and _HAS_LONG_TEXT(entry):
+                raise text_too_long(f"{where}/Ntry[{number}]", "")
             read = entry_lines(
                 Node.of(entry), f"{where}/Ntry[{number}]", number, account, notices, doubts, len(lines)
             )

@@ -24,7 +24,14 @@ from stdnum import iban
 
 from saldo.core.errors import Rejection
 from saldo.core.money import InexactAmount, decimal_text, to_mills
-from saldo.formats._bank_checks import checked, one_line, reference, without_twins
+from saldo.formats._bank_checks import (
+    MAX_TEXT_CHARS,
+    checked,
+    one_line,
+    reference,
+    text_too_long,
+    without_twins,
+)
 from saldo.formats._mt940_details import Details, details_of, foreign_amounts, mills_of, non_swift_details
 from saldo.formats._mt940_fields import Block, Field, blocks_of, day_that_exists, plain_amount, text_of_bytes
 from saldo.formats.bank_records import (
@@ -60,6 +67,7 @@ _AVAILABLE = ("64", "65")
 # A two-digit year from 70 on is of the years 1900, as in every other format.
 _CENTURY, PIVOT = 2000, 70
 _ACCOUNT_CHARS = 200
+MAX_BYTES = 64 * 2**20
 _ONCE = (("25", "25P"), ("28", "28C"), _OPENING, _CLOSING)
 
 
@@ -100,6 +108,8 @@ class _Reading:
 
 def read_mt940(data: bytes) -> ReadResult:
     """All statements of an MT940 or MT942 file. Never raises for bad content."""
+    if len(data) > MAX_BYTES:
+        return refused(FORMAT, Rejection("file_too_large", "", "", {"limit": f"{MAX_BYTES // 2**20} MiB"}))
     blocks = [block for block in blocks_of(text_of_bytes(data)) if _says_something(block)]
     if not blocks:
         excerpt = data[:120].decode("latin-1")
@@ -162,8 +172,8 @@ def _statement(reading: _Reading) -> BankStatement:
             account=_account(block, reading.currency),
             currency=reading.currency,
             transactions=tuple(lines),
-            number=sheet.strip() or None,
-            sequence=sequence.strip() or None,
+            number=sheet.strip()[:_ACCOUNT_CHARS] or None,
+            sequence=sequence.strip()[:_ACCOUNT_CHARS] or None,
             from_date=opening.balance_date if opening else made,
             to_date=closing.balance_date if closing else made,
             opening_mills=opening.amount_mills if opening else None,
@@ -294,6 +304,8 @@ def _check_totals(reading: _Reading, lines: list[BankTransaction]) -> None:
 def _line(reading: _Reading, entry: Field, others: list[Field], number: int, ordinal: int) -> BankTransaction:
     """One :61: with what explains it. Raises Refusal."""
     where = reading.where("61", number)
+    if sum(len(part) for one in (entry, *others) for part in one.lines) > MAX_TEXT_CHARS:
+        raise text_too_long(where, entry.lines[0])
     text = "\n".join(part.rstrip() for part in entry.lines)
     found = _LINE.fullmatch(text)
     if found is None:
@@ -415,4 +427,4 @@ def _account(block: Block, currency: str | None) -> str:
     candidates = [plain, *plain.split("/")]
     if currency:
         candidates += [candidate.removesuffix(currency) for candidate in candidates]
-    return next((candidate for candidate in candidates if iban.is_valid(candidate)), written)
+    return next((candidate for candidate in candidates if iban.is_valid(candidate)), written[:_ACCOUNT_CHARS])

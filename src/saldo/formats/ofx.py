@@ -17,7 +17,14 @@ from stdnum import iban
 
 from saldo.core.errors import Rejection
 from saldo.core.money import CURRENCY_EXPONENTS
-from saldo.formats._bank_checks import checked, one_line, reference, without_twins
+from saldo.formats._bank_checks import (
+    MAX_TEXT_CHARS,
+    checked,
+    one_line,
+    reference,
+    text_too_long,
+    without_twins,
+)
 from saldo.formats._ofx_tree import LINES, STATEMENTS, Node, tree_of
 from saldo.formats.bank_records import BOOKED, BankStatement, BankTransaction, StatementBalance
 from saldo.formats.records import Notice, ReadResult, Refusal, refused
@@ -159,6 +166,8 @@ def _line(reading: _Reading, node: Node, where: str, number: int, ordinal: int) 
         reason = f"{twice[0]} ×2"
         raise Refusal(Rejection("bank_line_unreadable", where, _excerpt(node), {"reason": reason}))
     said = node.fields
+    if sum(len(text) for one in (node, *node.children) for text in one.fields.values()) > MAX_TEXT_CHARS:
+        raise text_too_long(where, _excerpt(node))
     currency = _currency_of(node) or reading.currency
     written = said.get("TRNAMT", "")
     mills = signed_mills(written, currency)
@@ -247,7 +256,7 @@ def _account(node: Node) -> str:
     if iban.is_valid(plain):
         return plain
     parts = (account.fields.get("BANKID"), account.fields.get("BRANCHID"), number)
-    return "/".join(part.strip() for part in parts if part and part.strip()) if number else ""
+    return "/".join(part.strip() for part in parts if part and part.strip())[:200] if number else ""
 
 
 def signed_mills(text: str, currency: str) -> int | None:
@@ -281,4 +290,4 @@ def day_of(text: str) -> date | None:
 
 
 def _excerpt(node: Node) -> str:
-    return " ".join(f"<{name}>{text}" for name, text in list(node.fields.items())[:8])[:400]
+    return " ".join(f"<{name}>{text[:60]}" for name, text in list(node.fields.items())[:8])[:400]
