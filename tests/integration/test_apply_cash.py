@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from saldo.cash.aliases import aliases, withdraw
 from saldo.cash.frames import confirmed_counts
-from saldo.cash.models import MatchProposal, Posting, Remittance
+from saldo.cash.models import MatchProposal, Posting, Remittance, Statement
 from saldo.cash.policies import set_policy
 from saldo.cash.postings import post_match
 from saldo.cash.undoing import undo
 from saldo.core.matching.records import Difference, Share
 from saldo.flows.apply_cash import CashResult, apply_cash
 from saldo.identity.models import ModelVersion
+from saldo.interfaces.commands.main import main
 from saldo.ledger.models import Payment
 from saldo.ledger.queries import projection_differences
 from tests.cash_world import DAY, World, balances, context
@@ -188,3 +192,50 @@ def test_a_company_that_wants_to_see_everything_gets_proposals_only(world: World
     result = run(world)
     assert result.posted == 0
     assert MatchProposal.objects.get(transaction=line, rank=1).zone == "propose"
+
+
+MT940 = """:20:STMT1
+:25:IT60X0542811101000000123456
+:28C:00012/001
+:60F:C260309EUR1000,00
+:61:2603100310C1220,00NTRFNONREF//A1
+:86:BONIFICO A VOSTRO FAVORE DA ACME FORNITURE SRL FATT 2026/000117
+:61:2603100310C55,00NTRFNONREF//A2
+:86:VERSAMENTO
+:62F:C260310EUR2275,00
+-
+"""
+
+
+def saldo(*words: str) -> dict[str, Any]:
+    result = CliRunner().invoke(main, [*words, "--json"], env={"SALDO_LANG": "en"})
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_command_imports_a_statement_and_applies_it(world: World, tmp_path: Path) -> None:
+    acme = world.account("Acme Forniture S.r.l.", code="A1")
+    item = world.invoice(acme, "2026/000117", "1220.00")
+    file = tmp_path / "marzo.sta"
+    file.write_text(MT940)
+    tried = saldo("cash", "apply", str(file), "--dry-run")
+    assert tried["runs"][0]["lines"] == 2 and Statement.objects.count() == 1
+    told = saldo("cash", "apply", str(file))
+    (run_,) = told["runs"]
+    assert (told["imported"], run_["company"], run_["lines"], run_["adds_up"]) == (2, "ONE", 2, True)
+    assert run_["currencies"] == tried["runs"][0]["currencies"]
+    again = saldo("cash", "apply", str(file))
+    assert (again["imported"], again["unchanged"]) == (0, 2)
+    (sums,) = again["runs"][0]["currencies"]
+    waiting = saldo("cash", "lines")["lines"]
+    assert len(waiting) == sums["lines"] == 2 - run_["posted"]
+    for line in waiting:
+        words = ["cash", "post", str(line["line"])]
+        how = ["--proposal", "1"] if line["proposal"] == "match" else ["--account", "A1"]
+        result = CliRunner().invoke(main, [*words, *how], env={"SALDO_LANG": "en"})
+        assert result.exit_code == 0, result.output
+    assert balances(acme) == {f"BT{waiting[-1]['line']}.1": "-55.00"} and item
+    assert saldo("cash", "unapplied")["currencies"][0]["on_account"]["31-90"] is not None
+    CliRunner().invoke(main, ["cash", "undo", str(waiting[-1]["line"])])
+    assert balances(acme) == {}
+    assert saldo("cash", "policy", "--set", "auto_above=0.999")["policy"]["auto_above"] == 0.999

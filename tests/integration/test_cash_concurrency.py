@@ -24,6 +24,9 @@ from saldo.cash.undoing import undo
 from saldo.core.errors import SaldoError
 from saldo.core.matching.records import Share
 from saldo.flows.apply_cash import apply_cash
+from saldo.flows.import_documents import receive
+from saldo.flows.jobs import APPLY_TASK, defer_apply_cash
+from saldo.interfaces.tasks.tasks import apply_open_lines, import_batch
 from saldo.ledger.models import Item, ItemOpenProjection, Payment
 from saldo.ledger.queries import projection_differences
 from tests.cash_world import World, balances, context
@@ -172,6 +175,9 @@ import sys, django
 django.setup()
 from saldo.cash import postings
 from saldo.flows.apply_cash import apply_cash
+from saldo.flows.import_documents import receive
+from saldo.flows.jobs import APPLY_TASK, defer_apply_cash
+from saldo.interfaces.tasks.tasks import apply_open_lines, import_batch
 from tests.cash_world import context
 postings.CHUNK_LINES = 20
 copied = postings.write_postings
@@ -242,3 +248,31 @@ def _wait_for_the_session_to_end(company_id: int) -> None:
                 return
             time.sleep(0.1)
     raise AssertionError("the killed process still holds its locks")
+
+
+STATEMENT = """:20:STMT1
+:25:IT60X0542811101000000123456
+:28C:00012/001
+:60F:C260309EUR1000,00
+:61:2603100310C1220,00NTRFNONREF//A1
+:86:BONIFICO A VOSTRO FAVORE DA FORNITURE ROSSINI SRL FATT 2026/000117
+:62F:C260310EUR2220,00
+-
+"""
+
+
+def test_the_worker_applies_what_an_import_brought() -> None:
+    """Reading a statement defers the run of its company, once; so does an import of new invoices."""
+    world = World()
+    owner = world.account("Forniture Rossini S.r.l.")
+    world.invoice(owner, "2026/000117", "1220.00")
+    batch = receive(context(), "marzo.sta", STATEMENT.encode(), "bank")
+    import_batch(batch)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT args ->> 'company_id' FROM procrastinate_jobs WHERE task_name = %s", [APPLY_TASK]
+        )
+        assert cursor.fetchall() == [(str(world.company.id),)]
+    assert not defer_apply_cash(world.company.id)
+    apply_open_lines(world.company.id)
+    assert MatchProposal.objects.filter(rank=1).count() == 1

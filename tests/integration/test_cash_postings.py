@@ -14,6 +14,7 @@ from saldo.cash.postings import post_many, post_match, post_not_customer, post_o
 from saldo.cash.undoing import undo
 from saldo.core.errors import SaldoError
 from saldo.core.matching.records import Difference, Share
+from saldo.core.normalize import normalized_number
 from saldo.disputes.models import Deduction
 from saldo.flows.import_documents import import_file
 from saldo.identity.models import Event
@@ -49,6 +50,7 @@ def test_a_line_pays_items_and_the_rest_stays_on_account(world: World) -> None:
     assert balances(acme) == {f"BT{line}.1": "-20.00"}
     payment = Payment.objects.get(id=done.payment_id)
     assert (payment.booking_date, payment.text) == (DAY, "ACME SRL saldo f-1 f-2")
+    assert payment.number_norm == normalized_number(payment.number)
     (event,) = Event.objects.filter(kind="cash.posted", subject_id=acme)
     assert event.data["unapplied"] == "20.00" and event.effective_date == DAY
     refused("line_already_posted", lambda: post_on_account(context(), line, acme))

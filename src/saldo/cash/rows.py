@@ -25,7 +25,6 @@ from saldo.cash.plans import (
 )
 from saldo.core.context import Context
 from saldo.core.money import decimal_text
-from saldo.core.normalize import normalized_number
 from saldo.intake.operations import ensure_source
 from saldo.ledger.operations import give_way
 from saldo.storage.frames import copy_in, reserve_ids
@@ -204,7 +203,8 @@ def _match(rows: Rows, one: Checked, posting_id: int, payment_id: int, item_ids:
     assert planned.account_id is not None
     number, document_id = f"BT{line.id}.{line.sequence + 1}", line.document_id
     text = " ".join(part for part in (line.payer_name, line.text) if part)[:200]
-    rows.payments.append((payment_id, planned.account_id, number, normalized_number(number), day.year, day,
+    norm = f"bt{line.id}/{line.sequence + 1}"  # as core.normalize makes it of the number
+    rows.payments.append((payment_id, planned.account_id, number, norm, day.year, day,
                           line.value_date, line.currency, text, document_id, line.ordinal))  # fmt: skip
     payment_item = next(item_ids)
     rows.item(payment_item, planned.account_id, "payment", -line.mills, line.currency, day,
