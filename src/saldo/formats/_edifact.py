@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from saldo.core.errors import Rejection
 from saldo.formats.records import Refusal
 
 MAX_SEGMENTS = 2_000_000
+# A free text has five times 512 characters at most.
+MAX_SEGMENT_CHARS = 100_000
 _ENCODINGS = {"UNOC": "iso8859-1", "UNOD": "iso8859-2", "UNOE": "iso8859-5", "UNOF": "iso8859-7"}
 
 
@@ -106,17 +109,38 @@ def _segments(text: str) -> list[Segment]:
     if text.startswith("UNA") and len(text) >= 9:
         component, element, release, end = text[3], text[4], text[6], text[8]
         text = text[9:]
-    released = re.escape(release) + "." if release.strip() else r"(?!)"
-    pieces = re.compile(f"((?:{released}|[^{re.escape(end)}])*)(?:{re.escape(end)}|$)", re.DOTALL)
     found: list[Segment] = []
-    for match in pieces.finditer(text):
-        raw = match.group(1).strip("\r\n\t ")
+    for piece in _pieces(text, end, release.strip()):
+        raw = piece.strip("\r\n\t ")
         if not raw:
             continue
         if len(found) >= MAX_SEGMENTS:
-            raise Refusal(Rejection("file_too_large", "", "", {"limit": f"{MAX_SEGMENTS} segments"}))
+            raise _too_large(f"{MAX_SEGMENTS} segments")
         found.append(_segment(raw, component, element, release))
     return found
+
+
+def _pieces(text: str, end: str, release: str) -> Iterator[str]:
+    """The texts between the ends of segments; an end after an odd number of release characters is a text's.
+
+    Raises Refusal at a segment that no message has.
+    """
+    open_parts: list[str] = []
+    size = 0
+    for part in text.split(end):
+        size += len(part) + 1
+        if size > MAX_SEGMENT_CHARS:
+            raise _too_large(f"{MAX_SEGMENT_CHARS:,} characters in a segment")
+        open_parts.append(part)
+        if not release or (len(part) - len(part.rstrip(release))) % 2 == 0:
+            yield end.join(open_parts)
+            open_parts, size = [], 0
+    if open_parts:
+        yield end.join(open_parts)
+
+
+def _too_large(limit: str) -> Refusal:
+    return Refusal(Rejection("file_too_large", "", "", {"limit": limit}))
 
 
 def _segment(raw: str, component: str, element: str, release: str) -> Segment:
