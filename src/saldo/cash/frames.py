@@ -36,7 +36,7 @@ from saldo.storage.frames import copy_out
 
 # Balances whatever the day: what later days already used cannot be used again.
 EVER = date(9999, 12, 31)
-NO_DATE = date(1, 1, 1)
+EVIDENCE_DAYS = 730
 _SEPARATOR = "\x1f"
 
 LINES_SCHEMA = {
@@ -279,26 +279,28 @@ _SAME = """
 _CONFIRMED = f"""
 SELECT m.pattern, count(DISTINCT p.transaction_id) FILTER (WHERE verdict), count(DISTINCT p.transaction_id)
        FILTER (WHERE NOT verdict)
-  FROM cash_posting p
-  JOIN cash_banktransaction t ON t.id = p.transaction_id AND t.company_id = %(company)s
+  FROM (SELECT p.*, later.id AS later_id,
+               EXISTS (SELECT 1 FROM cash_cashacknowledgement k
+                        WHERE k.posting_id = p.id AND k.recorded_at <= %(known_at)s) AS is_acknowledged
+          FROM cash_posting p
+          JOIN cash_banktransaction t ON t.id = p.transaction_id AND t.company_id = %(company)s
+          LEFT JOIN cash_posting later ON later.transaction_id = p.transaction_id
+                AND later.sequence = p.sequence + 1 AND later.recorded_at <= %(known_at)s
+         WHERE p.kind <> 'undo' AND p.recorded_at <= %(known_at)s AND p.effective_date >= %(since)s) p
   JOIN LATERAL (
       SELECT m.* FROM cash_matchproposal m
-       WHERE m.transaction_id = t.id AND m.rank = 1 AND m.recorded_at <= p.recorded_at
+       WHERE m.transaction_id = p.transaction_id AND m.rank = 1 AND m.recorded_at <= p.recorded_at
        ORDER BY m.run DESC LIMIT 1
   ) m ON true
-  LEFT JOIN cash_posting later ON later.transaction_id = p.transaction_id
-        AND later.sequence = p.sequence + 1 AND later.recorded_at <= %(known_at)s
   CROSS JOIN LATERAL (
       SELECT CASE
-          WHEN later.id IS NOT NULL THEN CASE WHEN coalesce(p.proposal_id = m.id, false) THEN false END
-          WHEN p.mode = 'auto' THEN CASE WHEN EXISTS (
-               SELECT 1 FROM cash_cashacknowledgement k WHERE k.posting_id = p.id
-                  AND k.recorded_at <= %(known_at)s) THEN true END
+          WHEN p.later_id IS NOT NULL THEN CASE WHEN coalesce(p.proposal_id = m.id, false) THEN false END
+          WHEN p.mode = 'auto' THEN true
           ELSE coalesce(p.proposal_id = m.id, false) OR (p.kind = 'match' AND p.account_id = m.account_id
                AND {_SAME.format("p")} IS NOT DISTINCT FROM {_SAME.format("m")})
       END AS verdict
   ) judged
- WHERE p.kind <> 'undo' AND p.recorded_at <= %(known_at)s AND judged.verdict IS NOT NULL
+ WHERE judged.verdict IS NOT NULL AND (p.mode <> 'auto' OR p.later_id IS NOT NULL OR p.is_acknowledged)
  GROUP BY m.pattern ORDER BY m.pattern
 """
 
@@ -309,9 +311,10 @@ def confirmed_counts(ctx: Context, company_id: int) -> dict[str, tuple[int, int]
     A person who posts a line as the first proposal says (mode confirmed, or the same by hand) says that it is
     right, one who posts it otherwise that it is wrong; so does one who undoes it. An automatic posting is no
     evidence by itself, however long it stands: it counts as right once the ERP acknowledges it, and as wrong
-    once it is undone.
+    once it is undone. Lines booked more than EVIDENCE_DAYS before the context's day count no more.
     """
     schema = {"pattern": pl.String, "right": pl.Int64, "wrong": pl.Int64}
-    params = {"company": company_id, "known_at": ctx.known_at or "infinity"}
+    since = ctx.as_of - timedelta(days=EVIDENCE_DAYS)
+    params = {"company": company_id, "known_at": ctx.known_at or "infinity", "since": since}
     frame = copy_out(_CONFIRMED, params, schema)
     return {pattern: (right, wrong) for pattern, right, wrong in frame.iter_rows()}
