@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import cash
 from benchmarks.measure import Result, measured
 from benchmarks.simulated import bench_simulated_day, bench_world
 from benchmarks.world import AS_AT, MAPPING, write_installments
@@ -200,11 +201,11 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a tenth of the size")
     parser.add_argument("--keep", action="store_true", help="keep the database")
     parser.add_argument(
-        "--only", help="names of parts, comma separated: import, day, aging, pages, world, simulated"
+        "--only", help="names of parts, comma separated: import, day, aging, pages, world, simulated, cash"
     )
     options = parser.parse_args()
     scale = 10 if options.small else 1
-    parts = set((options.only or "import,day,aging,pages,world,simulated").split(","))
+    parts = set((options.only or "import,day,aging,pages,world,simulated,cash").split(","))
     _setup()
     results: list[Result] = []
 
@@ -230,6 +231,13 @@ def main() -> None:
             add(bench_world(folder, "medium" if options.small else "large"))
         if "simulated" in parts:
             add(bench_simulated_day())
+        if "cash" in parts:
+            add(cash.speed(small=options.small))
+            add(
+                cash.quality(
+                    cash.DEVELOPMENT_SEED, *(["--days", "20", "--warm", "20"] if options.small else [])
+                )
+            )
     if not options.keep:
         _admin('DROP DATABASE IF EXISTS "saldo_bench"')
     sys.exit(0 if all(one.met is not False for one in results) else 1)
