@@ -129,6 +129,10 @@ class World:
 
 @pytest.fixture
 def world(make_ctx: Any) -> World:
+    return make_world(make_ctx)
+
+
+def make_world(make_ctx: Any) -> World:
     from saldo.cash.models import BankAccount, Statement
     from saldo.identity.operations import ensure_company
     from saldo.parties.models import Customer, CustomerAccount
