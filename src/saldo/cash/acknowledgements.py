@@ -66,8 +66,26 @@ AWAITED_SCHEMA = {"item_id": pl.Int64, "awaited_mills": pl.Int64}
 
 
 def awaited(ctx: Context, company_ids: Sequence[int]) -> pl.DataFrame:
-    """AWAITED_SCHEMA: what was posted from the bank on each line and its ERP has not shown yet."""
-    sql = _STANDING + "SELECT line_item_id, sum(mills)::bigint FROM waiting GROUP BY 1 ORDER BY 1"
+    """AWAITED_SCHEMA: what was posted from the bank on each line and its ERP has not shown yet.
+
+    Receipts and direct debits that fell due and have not come back count too: ERPs book them in their time.
+    """
+    sql = (
+        _STANDING
+        + """
+    SELECT line_item_id, sum(mills)::bigint FROM (
+        SELECT line_item_id, mills FROM waiting
+        UNION ALL
+        SELECT a.debit_item_id, (a.amount * 1000)::bigint
+          FROM ledger_item_open_projection p
+          JOIN ledger_item c ON c.id = p.item_id AND (c.details ->> 'order') IS NOT NULL
+          JOIN ledger_allocation a ON a.credit_item_id = c.id AND a.recorded_at <= %(known_at)s
+          JOIN ledger_item d ON d.id = a.debit_item_id AND d.kind <> 'reopening'
+         WHERE p.company_id = %(company)s AND p.kind = 'provisional_payment' AND p.effective_date >= %(since)s
+           AND p.recorded_at <= %(known_at)s) each
+     GROUP BY 1 HAVING sum(mills) > 0 ORDER BY 1
+    """
+    )
     found = [copy_out(sql, _params(ctx, company_id), AWAITED_SCHEMA) for company_id in company_ids]
     return pl.concat([*found, pl.DataFrame(schema=AWAITED_SCHEMA)])
 

@@ -269,7 +269,7 @@ def give_way(ctx: Context, wanted: pl.DataFrame, reason: str = "the payment is k
     since = first - timedelta(days=LEAD_DAYS)
     distance = (pl.col("effective_date") - pl.col("booking_date")).dt.total_days()
     standing = (
-        explainable(ctx, since, item_ids=wanted["item_id"].to_list())
+        explainable(ctx, since, item_ids=wanted["item_id"].to_list(), with_receipts=True)
         .join(wanted.select("item_id", "take_mills", "booking_date"), on="item_id")
         .filter(may_explain(pl.col("booking_date")))
         .sort("item_id", distance.abs(), "counter_item_id")

@@ -37,9 +37,11 @@ def explainable(
     since: date,
     account_ids: Sequence[int] | None = None,
     item_ids: Sequence[int] | None = None,
+    with_receipts: bool = False,
 ) -> pl.DataFrame:
     """EXPLAINABLE_SCHEMA: what exports took from debit items from ``since`` on, less what was taken back.
 
+    with_receipts: also what receipts and direct debits stand for, which no transfer pays.
     is_settlement: the export gave the day of a payment; else the cause is unknown. ``may_explain`` says which
     of them a line of a day can be the cause of.
     """
@@ -51,7 +53,8 @@ def explainable(
       JOIN ledger_allocation a ON a.credit_item_id = c.id AND a.recorded_at <= %(known_at)s
       JOIN ledger_item d ON d.id = a.debit_item_id AND d.kind <> 'reopening'
      WHERE p.company_id = %(company)s AND p.effective_date >= %(since)s AND p.sign < 0
-       AND p.kind = ANY(%(kinds)s) AND p.recorded_at <= %(known_at)s
+       AND (%(receipts)s OR (c.details ->> 'order') IS NULL) AND p.kind = ANY(%(kinds)s)
+       AND p.recorded_at <= %(known_at)s
        AND (%(accounts)s::bigint[] IS NULL OR p.account_id = ANY(%(accounts)s::bigint[]))
        AND (%(items)s::bigint[] IS NULL OR a.debit_item_id = ANY(%(items)s::bigint[]))
      GROUP BY a.debit_item_id, c.id, d.id
@@ -64,6 +67,7 @@ def explainable(
         "since": since,
         "kinds": [*PROVISIONAL_KINDS, "payment"],
         "accounts": None if account_ids is None else list(account_ids),
+        "receipts": with_receipts,
         "items": None if item_ids is None else list(item_ids),
     }
     return copy_out(sql, params, EXPLAINABLE_SCHEMA)
