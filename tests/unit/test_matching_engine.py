@@ -209,6 +209,32 @@ def test_money_of_other_currencies_is_never_mixed() -> None:
     assert all(not each.shares for each in asked(line(100_000, "FT 1001/2026"), dollars))
 
 
+def test_another_currency_is_proposed_where_the_bank_states_both_amounts() -> None:
+    dollars = [replace(each, currency="USD") for each in (A, B)]
+    of = line(276_930, "FT 1001/2026, 1002/2026", original_mills=300_000, original_currency="USD")
+    first = asked(of, *dollars, experience=SEASONED)[0]
+    assert (first.zone, shares(first)) == ("propose", {1: 92_310, 2: 184_620})
+    assert any(each.code == "match_rate" for each in first.reasons)
+
+
+def test_a_text_that_denies_the_advice_needs_a_person() -> None:
+    told = _advice(("FT 1001/2026", 100_000))
+    assert asked(line(100_000, "BONIFICO", advice=told), A, B)[0].zone == "auto"
+    assert asked(line(100_000, "FT 1002/2026", advice=told), A, B)[0].zone == "propose"
+
+
+def test_the_oldest_first_only_where_the_policy_allows_it_and_never_posted() -> None:
+    of = line(150_000, "BONIFICO")
+    assert asked(of, *ODD)[0].kind == "on_account"
+    found = asked(of, *ODD, policy=Policy(oldest_first=True), experience=SEASONED)
+    assert all(each.zone != "auto" for each in found)
+    assert {1: 101_230, 2: 48_770} in [shares(each) for each in found]
+
+
+def test_what_went_out_is_nobodys_payment() -> None:
+    assert asked(line(-100_000, "FT 1001/2026"), A)[0].kind == "unknown"
+
+
 def test_on_account_when_the_text_says_so() -> None:
     first = asked(line(500_000, "ACCONTO SU FORNITURE"), *ODD)[0]
     assert (first.kind, first.zone, first.unapplied_mills) == ("on_account", "propose", 500_000)

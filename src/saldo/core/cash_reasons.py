@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from saldo.core.words import MONTHS_EN, MONTHS_IT, date_text, money_text, number_text
+from saldo.core.words import date_text, money_text, number_text
 
 Params = Mapping[str, Any]
 Wording = Callable[[Params], str]
@@ -75,10 +75,6 @@ IT: dict[str, Wording] = {
     ),
     "match_numbers_some": lambda p: f"dei documenti nominati, solo {_several_it(p)} tornano con l'importo",
     "match_order": lambda p: f"la causale nomina l'ordine {p['order']}, fatturato con {_several_it(p)}",
-    "match_month": lambda p: (
-        f"la causale dice {MONTHS_IT[int(p['month']) - 1]}: l'importo è la somma delle fatture di quel mese"
-    ),
-    "match_overdue": lambda p: "la causale parla dello scaduto e l'importo è tutto lo scaduto",
     "match_exact": lambda p: "l'importo torna al centesimo",
     "match_sum_single": lambda p: "l'importo è quello di una sola partita aperta del cliente",
     "match_sum_all": lambda p: "l'importo è tutto l'aperto del cliente",
@@ -163,10 +159,6 @@ EN: dict[str, Wording] = {
     ),
     "match_numbers_some": lambda p: f"of the documents named, only {_several_en(p)} make the amount",
     "match_order": lambda p: f"the text names order {p['order']}, invoiced as {_several_en(p)}",
-    "match_month": lambda p: (
-        f"the text says {MONTHS_EN[int(p['month']) - 1]}: the amount is the sum of that month's invoices"
-    ),
-    "match_overdue": lambda p: "the text speaks of what is overdue, and the amount is all of it",
     "match_exact": lambda p: "the amount is right to the cent",
     "match_sum_single": lambda p: "the amount is that of one open item of the customer",
     "match_sum_all": lambda p: "the amount is all that the customer has open",

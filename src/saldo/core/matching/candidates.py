@@ -10,7 +10,7 @@ from saldo.core.matching.amounts import MANY, Limits, Search, accidents, leading
 from saldo.core.matching.differences import Fit, fit
 from saldo.core.matching.naming import Document, Naming, by_due_date
 from saldo.core.matching.policy import Policy
-from saldo.core.matching.records import Line, OpenItem, Share
+from saldo.core.matching.records import SHORT, Difference, Line, OpenItem, Share
 
 ADVANCE_ITEM = "advance"
 # How many accidental sums are no danger, and from how many on chance makes one as often.
@@ -412,6 +412,24 @@ def _near(case: Case) -> Iterator[Candidate]:
             candidate.found = "sum.ambiguous"
             candidate.needs_person = True
         yield candidate
+
+
+def oldest(case: Case) -> Iterator[Candidate]:
+    """The oldest items, as far as the money goes; a person decides."""
+    left = case.line.amount_mills
+    shares, chosen, short = [], [], []
+    for item in case.debits:
+        part = min(left, item.balance_mills)
+        if part == 0:
+            break
+        left -= part
+        shares.append(Share(item.item_id, part))
+        chosen.append(item)
+        if part < item.balance_mills:
+            short.append(Difference(SHORT, item.item_id, item.balance_mills - part))
+    if shares:
+        fitted = Fit("short.several" if short else "over", tuple(shares), tuple(short), left, False)
+        yield Candidate("oldest", fitted, tuple(chosen))
 
 
 EASE = (

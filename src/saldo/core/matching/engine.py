@@ -8,15 +8,16 @@ ambiguous is proposed, never posted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
-from saldo.core.matching import candidates, references, telling
+from saldo.core.matching import candidates, rates, references, telling
 from saldo.core.matching.book import Book
 from saldo.core.matching.candidates import ADVANCE_ITEM, Candidate, Case
+from saldo.core.matching.evidence import Evidence
 from saldo.core.matching.experience import Experience, pattern_of
-from saldo.core.matching.naming import FIRM, Document, Naming, documents_of, now, read
-from saldo.core.matching.payers import Payer, Payers
+from saldo.core.matching.naming import FIRM, Document, Naming, documents_of, now
+from saldo.core.matching.payers import Payers
 from saldo.core.matching.policy import Policy
 from saldo.core.matching.records import (
     ADVANCE,
@@ -33,35 +34,17 @@ from saldo.core.matching.records import (
     Reason,
     Share,
 )
-from saldo.core.matching.references import Mention, Strength
+from saldo.core.matching.who import who_pays
 
 MOST_PROPOSALS = 5
 # The amount is explained to the cent.
 _FITS = ("exact", "stated", "charges.stated")
-_CERTAIN = ("iban", "tax_code", "name", "alias_name")
-_LEAST_LIKELY = 0.5
+# Payers that are tried by amount where it is not sure who pays.
 _MOST_LIKELY = 3
-_MOST_KIN = 12
 # An item that falls due so much later is not what one expects to be paid.
 _EARLY_DAYS = 25
 # Settled so lately, an equal amount may be the same payment twice.
 _RECENT_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who pays a line. accounts: the payer's own (several where it is not sure which); wards: those it is
-    known to pay for; kin: those of its group. level: "sure", "likely" or "unknown"."""
-
-    payer: Payer | None
-    level: str
-    accounts: tuple[int, ...]
-    wards: tuple[int, ...] = ()
-    kin: tuple[int, ...] = ()
-
-    @property
-    def known(self) -> tuple[int, ...]:
-        return (*self.accounts, *self.wards)
 
 
 def propose(
@@ -72,7 +55,12 @@ def propose(
     Only the first can be in the zone "auto". The book is read, not changed: take the shares of what was
     decided before the next line is asked for. Never raises for what a line says.
     """
-    return _Reading(line, book, payers, policy, experience).proposals()
+    found = _Reading(line, book, payers, policy, experience).proposals()
+    ordered = rates.in_original(line)
+    if ordered is not None and not any(each.shares for each in found):
+        original = _Reading(ordered, book, payers, policy, experience).proposals()
+        found = (*rates.converted(line, original, policy, experience), *found)
+    return found[:MOST_PROPOSALS]
 
 
 class _Reading:
@@ -83,7 +71,8 @@ class _Reading:
     ) -> None:
         self.line, self.book, self.payers = line, book, payers
         self.policy, self.experience = policy, experience
-        self.who = _who(line, payers)
+        self.who = who_pays(line, payers)
+        self.evidence = Evidence(line, book, self.who)
         self.naming = Naming()
         self._cases: dict[tuple[int, ...], Case] = {}
         self._put_right: set[frozenset[int]] = set()
@@ -104,90 +93,43 @@ class _Reading:
     # --- evidence, strongest first -------------------------------------------------------------------
 
     def _candidates(self) -> Iterator[Candidate]:
+        if self.line.amount_mills <= 0:
+            return
         inexact: list[Candidate] = []
-        for found, naming in self._namings():
+        for found, naming in self.evidence.namings():
             self._remember(naming)
             for candidate in self._of_naming(found, naming):
+                if self._is_denied(found, candidate):
+                    candidate.against.add("rival")
                 if candidate.fit.evidence in _FITS:
                     yield candidate
                 else:
                     inexact.append(candidate)
         yield from self._of_orders()
-        sums = list(self._of_amount()) if self.line.amount_mills > 0 else []
+        sums = list(self._of_amount())
         yield from sums
         if any(each.fit.evidence in _FITS and not each.needs_person for each in sums):
             for candidate in inexact:  # a number may be wrong where other items fit to the cent
                 candidate.against.add("rival")
         yield from inexact
+        if self.policy.oldest_first and not sums and not inexact and self.who.level == "sure":
+            yield from candidates.oldest(self._case(self.who.accounts))
+
+    def _is_denied(self, found: str, candidate: Candidate) -> bool:
+        """Whether the text names in full another document than the reference or the advice."""
+        if found not in ("key.reference", "advice", "advice.open") or not self.line.text:
+            return False
+        chosen = {each.number for each in candidate.chosen}
+        named = self.evidence.read(self.line.text).choices
+        return any(
+            each[0].strength >= FIRM and not chosen & {document.number for document in each} for each in named
+        )
 
     def _remember(self, naming: Naming) -> None:
         self.naming.choices += naming.choices
         self.naming.weak += naming.weak
         self.naming.unknown += naming.unknown
         self.naming.foreign += naming.foreign
-
-    def _namings(self) -> Iterator[tuple[str, Naming]]:
-        """Each thing that can name documents, with what it names."""
-        line = self.line
-        reference = next(
-            (
-                found
-                for text in (line.creditor_reference, line.text)
-                if "RF" in text.upper() and (found := references.creditor_reference(text))
-            ),
-            "",
-        )
-        if reference:
-            hits = self.book.by_creditor_reference(reference)
-            documents = documents_of(self.book, hits, line.currency)
-            if documents:
-                yield "key.reference", Naming([documents])
-        if line.advice is not None:
-            yield from self._advised()
-        for text in line.references:
-            yield "number.structured", self._read(text)
-        if line.text:
-            yield "number.full", self._read(line.text)
-        elif line.end_to_end_id and self.who.accounts:
-            yield "number.structured", read(line.end_to_end_id, self.book, self.who.known, line.currency)
-
-    def _read(self, text: str) -> Naming:
-        """What a text names among the payer's documents, else (numbers in full only) among all."""
-        known = (*self.who.known, *self.who.kin)
-        own = read(text, self.book, known, self.line.currency)
-        if own.choices or not (own.unknown or not known):
-            return own
-        others = read(text, self.book, (), self.line.currency)
-        others.choices, others.mentions = _firm(others)
-        others.weak = []
-        if known and not others.choices:
-            return own
-        others.foreign = own.foreign
-        others.unknown = own.unknown
-        return others if others.choices else own
-
-    def _advised(self) -> Iterator[tuple[str, Naming]]:
-        advice = self.line.advice
-        assert advice is not None
-        naming = Naming()
-        for advised in advice.lines:
-            one = self._read(advised.number)
-            choices = one.choices or one.weak
-            naming.choices += choices
-            naming.mentions += one.mentions
-            if not choices:
-                naming.unknown += one.unknown or list(references.mentions(advised.number))[:1]
-            elif advised.paid_mills and len(choices) == 1 and len(choices[0]) == 1:
-                naming.stated.append((choices[0][0], advised.paid_mills))
-        for text in () if advice.lines else advice.document_refs:
-            one = self._read(text)
-            naming.choices += one.choices
-            naming.unknown += one.unknown
-        if len(naming.stated) < len(advice.lines):
-            naming.stated = []
-        if naming.choices:
-            whole = advice.adds_up is not False and not naming.unknown
-            yield "advice" if whole else "advice.open", naming
 
     def _of_naming(self, found: str, naming: Naming) -> Iterator[Candidate]:
         if not naming.choices and not naming.weak:
@@ -392,6 +334,8 @@ class _Reading:
         """Paid twice, in advance, on account, or by nobody that is known."""
         if any(each.zone == AUTO for each in found):
             return []
+        if self.line.amount_mills <= 0:
+            return [self._nobody()]
         more = [*self._duplicates(), *self._advances()]
         if not self.who.accounts:
             return more or ([] if found else [self._nobody()])
@@ -457,35 +401,6 @@ class _Reading:
             if zone == AUTO and (place or _has_rival(each, ranked[1:])):
                 zone = PROPOSE
             yield each if zone == each.zone else replace(each, zone=zone)
-
-
-def _who(line: Line, payers: Payers) -> Who:
-    told = payers.identify(line)
-    if not told:
-        return Who(None, "unknown", ())
-    best = told[0]
-    is_sure = best.evidence in _CERTAIN and best.is_unique
-    if is_sure:
-        accounts: tuple[int, ...] = (best.account_id,)
-    else:
-        accounts = tuple(each.account_id for each in told if each.score >= _LEAST_LIKELY)[:_MOST_LIKELY]
-        if not accounts:
-            return Who(None, "unknown", ())
-    others = dict.fromkeys(
-        other for account in accounts[:1] for other in payers.pays_for(account) if other not in accounts
-    )
-    wards = tuple(each for each in others if payers.has_learnt_paying(accounts[0], each))
-    kin = tuple(each for each in others if each not in wards)[:_MOST_KIN]
-    return Who(best, "sure" if is_sure else "likely", accounts, wards, kin)
-
-
-def _firm(naming: Naming) -> tuple[list[list[Document]], list[Mention]]:
-    kept = [
-        (choice, mention)
-        for choice, mention in zip(naming.choices, naming.mentions, strict=True)
-        if choice[0].strength >= Strength.BODY_YEAR
-    ]
-    return [choice for choice, _ in kept], [mention for _, mention in kept]
 
 
 def _called_in_pattern(candidate: Candidate) -> tuple[str, str]:

@@ -68,6 +68,8 @@ def _found(line: Line, candidate: Candidate) -> Iterator[Reason]:
         yield Reason("match_slip", {"written": str(facts["written"]), "number": str(facts["number"])})
     elif found == "number.more":
         yield Reason("match_numbers_more", {"numbers": list(candidate.facts["more"])})  # type: ignore[call-overload]
+    elif found == "oldest":
+        yield Reason("match_oldest")
     elif found in _FOUND:
         yield Reason(_FOUND[found], {"numbers": numbers})
     else:
