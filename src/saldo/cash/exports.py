@@ -23,7 +23,11 @@ from saldo.formats.prima_nota import (
     CHARGES,
     CUSTOMER,
     DISCOUNT,
+    EFFETTI,
     INCASSO,
+    INSOLUTO,
+    RECEIPTS,
+    RIMBORSO,
     ROUNDING,
     SPLIT_VAT,
     STORNO,
@@ -33,6 +37,8 @@ from saldo.formats.prima_nota import (
 )
 from saldo.identity.operations import record_event, stamped
 
+# What an ERP is told of, and as what.
+_CAUSES = {"match": INCASSO, "slip": EFFETTI, "return": INSOLUTO, "refund": RIMBORSO}
 _ITEM_FACTS = (
     "customer_code", "customer", "document_kind", "number", "document_date", "installment_no", "due_date",
 )  # fmt: skip
@@ -70,9 +76,9 @@ SELECT p.id FROM cash_posting p
    AND p.recorded_at <= %(recorded_at)s
    AND NOT EXISTS (SELECT 1 FROM cash_cashexportline x WHERE x.source_id = %(source)s AND x.posting_id = p.id)
    AND CASE WHEN p.kind = 'undo'
-            THEN was.kind = 'match' AND EXISTS (SELECT 1 FROM cash_cashexportline x
+            THEN was.kind = ANY(%(kinds)s) AND EXISTS (SELECT 1 FROM cash_cashexportline x
                                                  WHERE x.source_id = %(source)s AND x.posting_id = was.id)
-            ELSE p.kind = 'match' AND NOT EXISTS (SELECT 1 FROM cash_posting u
+            ELSE p.kind = ANY(%(kinds)s) AND NOT EXISTS (SELECT 1 FROM cash_posting u
                                                    WHERE u.transaction_id = p.transaction_id
                                                      AND u.sequence > p.sequence) END
  ORDER BY t.booking_date, p.id
@@ -88,6 +94,7 @@ def to_tell(ctx: Context, source_id: int, main_source_id: int) -> list[int]:
                 "company": ctx.company_id,
                 "source": source_id,
                 "main": main_source_id,
+                "kinds": list(_CAUSES),
                 "recorded_at": ctx.recorded_at or ctx.clock(),
             },
         )
@@ -198,12 +205,14 @@ def _entry(posting: Posting, undone: Posting | None, facts: dict[int, dict[str, 
         rows.append(EntryRow(_COST_ACCOUNTS[kind], mills, text=text))
         rows.append(EntryRow(CUSTOMER, -mills, text=text, **facts[item]))
     on_account = amount - sum(share["mills"] for share in what.shares)
-    if on_account:
+    if on_account and what.kind in ("slip", "return"):
+        rows.append(EntryRow(RECEIPTS, -on_account, text=text))
+    elif on_account:
         rows.append(EntryRow(CUSTOMER, -on_account, document_kind="ACC", text=text, **payer))
     sign = -1 if undone else 1
     return Entry(
         key=f"BT{line.id}.{posting.sequence}",
-        cause=STORNO if undone else INCASSO,
+        cause=STORNO if undone else _CAUSES[what.kind],
         registered=day,
         booking_date=line.booking_date,
         value_date=line.value_date,

@@ -22,10 +22,12 @@ COLUMNS = (
 )  # fmt: skip
 
 # What an entry is (column causale).
-INCASSO, STORNO = "INC", "STO"
+INCASSO, EFFETTI, INSOLUTO, RIMBORSO, STORNO = "INC", "EFF", "INS", "RIM", "STO"
 # Accounts of a row (column conto): the bank's IBAN, the customer's, or one of these.
 CUSTOMER, CHARGES, ROUNDING, DISCOUNT = "CLIENTI", "SPESE BANCARIE", "ABBUONI PASSIVI", "SCONTI CASSA"
 WITHHOLDING, SPLIT_VAT = "RITENUTE SUBITE", "IVA SPLIT PAYMENT"
+# Of a slip or its returns: receipts whose document is not known.
+RECEIPTS = "EFFETTI"
 
 
 @dataclass(frozen=True, slots=True)
