@@ -16,18 +16,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
+from saldo.cash.waiting import waiting
 from saldo.core.context import Context
 
 PAGE_LINES = 60
 # The menu's number stops here.
 COUNTED_LINES = 1000
+# A search of all days shows the newest lines found.
+FOUND_LINES = 500
 WAITING = ("proposed", "open", "returned", "held")
 DEALT_WITH = ("auto", "confirmed", "other", "out")
 GROUPS = WAITING + DEALT_WITH
@@ -40,8 +43,6 @@ STATES: Mapping[str, tuple[str, ...]] = {
 }
 VIEWS = ("day", "open", "all")
 
-# Posted lines have an odd number of postings: 1 posts, 2 undoes it, 3 posts again.
-_POSTED = "SELECT transaction_id FROM cash_posting GROUP BY transaction_id HAVING count(*) %% 2 = 1"
 _GROUP = """
 CASE WHEN last.kind IS NULL OR last.kind = 'undo' THEN
           CASE WHEN t.amount <= 0 THEN
@@ -101,16 +102,13 @@ _NAMES = """
 SELECT a.id, c.name FROM parties_customeraccount a JOIN parties_customer c ON c.id = a.customer_id
  WHERE a.id = ANY(%(accounts)s)
 """
-# What marks the version of all that the count of waiting lines depends on.
-_VERSION = """
-SELECT (SELECT max(id) FROM cash_banktransaction) AS lines, (SELECT max(id) FROM cash_posting) AS postings
-"""
-_counted: dict[int, tuple[tuple[int | None, ...], int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class LineFilter:
-    """view: "day" (the lines of ``day``), "open" (all that wait, of any day) or "all" (a search of all)."""
+    """view: "day" (the lines of ``day``), "open" (all that wait, of any day) or "all" (a search of all).
+
+    ids: the lines of the view, once ``narrowed`` has found them."""
 
     view: str = "day"
     day: date | None = None
@@ -119,6 +117,8 @@ class LineFilter:
     state: str = ""
     text: str = ""
     amount: Decimal | None = None
+    ids: tuple[int, ...] | None = None
+    was_searched: bool = False
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class LineFilter:
 
     @property
     def searches(self) -> bool:
-        return bool(self.text or self.amount is not None)
+        return bool(self.was_searched or self.text or self.amount is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +220,9 @@ def _where(ctx: Context, wanted: LineFilter) -> tuple[str, dict[str, Any]]:
     if wanted.view == "day":
         parts.append("t.booking_date = %(day)s")
         params["day"] = wanted.day
-    if wanted.view == "open":
-        parts.append(f"t.id NOT IN ({_POSTED})")
+    if wanted.ids is not None:
+        parts.append("t.id = ANY(%(ids)s::bigint[])")
+        params["ids"] = list(wanted.ids)
     if wanted.bank_account_id is not None:
         parts.append("t.bank_account_id = %(bank)s")
         params["bank"] = wanted.bank_account_id
@@ -238,6 +239,22 @@ def _where(ctx: Context, wanted: LineFilter) -> tuple[str, dict[str, Any]]:
             params["like"] = "%" + _escaped(wanted.text) + "%"
         parts.append(f"({' OR '.join(found)})")
     return "".join(f" AND {part}" for part in parts), params
+
+
+def narrowed(ctx: Context, wanted: LineFilter) -> LineFilter:
+    """The filter with the lines of its view found once: those that wait, or the newest like the text."""
+    if wanted.view == "open":
+        return replace(wanted, ids=tuple(waiting(ctx).ids))
+    if wanted.view != "all":
+        return wanted
+    where, params = _where(ctx, wanted)
+    sql = f"""
+    SELECT t.id FROM cash_banktransaction t
+     WHERE t.company_id = %(company)s AND t.kind = 'booked'{where}
+     ORDER BY t.booking_date DESC, t.id DESC LIMIT {FOUND_LINES}
+    """
+    ids = tuple(row["id"] for row in rows_of(sql, params))
+    return replace(wanted, ids=ids, text="", amount=None, was_searched=True)
 
 
 def _escaped(text: str) -> str:
@@ -285,16 +302,18 @@ def lines_of_account(ctx: Context, account_id: int, limit: int = 8) -> list[Line
     """The newest lines that are an account's: posted as its money, or proposed so. The caller has checked
     that the account is in the actor's scope."""
     about = """ AND t.id IN (
-        SELECT p.transaction_id FROM cash_posting p WHERE p.account_id = %(account)s
+        (SELECT p.transaction_id FROM cash_posting p WHERE p.account_id = %(account)s
+          ORDER BY p.id DESC LIMIT %(looked)s)
         UNION
-        SELECT m.transaction_id FROM cash_matchproposal m WHERE m.account_id = %(account)s AND m.rank = 1)"""
+        (SELECT m.transaction_id FROM cash_matchproposal m WHERE m.account_id = %(account)s AND m.rank = 1
+          ORDER BY m.id DESC LIMIT %(looked)s))"""
     sql = f"""
     SELECT * FROM ({_STATED}{about}) line
      WHERE CASE WHEN posted <> 'undo' THEN posted_account_id ELSE proposed_account_id END = %(account)s
        AND grp <> 'open'
      ORDER BY booking_date DESC, id DESC LIMIT %(limit)s
     """
-    params = {"company": _company(ctx), "account": account_id, "limit": limit}
+    params = {"company": _company(ctx), "account": account_id, "limit": limit, "looked": limit * 5}
     named = _NAMED.format(lines=sql) + " ORDER BY booking_date DESC, id DESC"
     return [_line_row(row) for row in rows_of(named, params)]
 
@@ -354,36 +373,3 @@ def waiting_ids(ctx: Context, wanted: LineFilter, limit: int = 500) -> list[int]
         f"SELECT id FROM ({_STATED}{where}) line WHERE grp = ANY(%(groups)s::text[]){_ORDER} LIMIT %(limit)s"
     )
     return [row["id"] for row in rows_of(sql, params)]
-
-
-def waiting_count(ctx: Context) -> int:
-    """How many booked lines of the company wait for a person, at most COUNTED_LINES.
-
-    The tables only grow, so a count holds as long as nothing was added to them.
-    """
-    company = _company(ctx)
-    version = tuple(rows_of(_VERSION, {})[0].values())
-    kept = _counted.get(company)
-    if kept is not None and kept[0] == version:
-        return kept[1]
-    sql = f"""
-    SELECT count(*) AS count FROM (
-        SELECT 1 FROM cash_banktransaction t
-         WHERE t.company_id = %(company)s AND t.kind = 'booked'
-           AND (t.amount > 0 OR t.is_reversal OR t.return_reason <> '') AND t.id NOT IN ({_POSTED})
-         LIMIT %(limit)s) waiting
-    """
-    count = int(rows_of(sql, {"company": company, "limit": COUNTED_LINES})[0]["count"])
-    _counted[company] = (version, count)
-    return count
-
-
-def booked_until(ctx: Context) -> date | None:
-    """The day to which the company's booked statements reach: what was paid later is not known yet."""
-    sql = """
-    SELECT max(coalesce(s.to_date, s.closing_date)) AS day
-      FROM cash_statement s JOIN cash_bankaccount b ON b.id = s.bank_account_id
-     WHERE b.company_id = %(company)s AND s.kind = 'booked'
-    """
-    found: date | None = rows_of(sql, {"company": _company(ctx)})[0]["day"]
-    return found

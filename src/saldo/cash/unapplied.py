@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from saldo.cash.desk import rows_of
+from saldo.cash.waiting import waiting
 from saldo.core.context import Context
 from saldo.parties.queries import visible_accounts_sql
 
@@ -39,7 +40,7 @@ _LINES = """
 SELECT t.currency, %(as_of)s::date - t.booking_date AS days, count(*) AS count, sum(t.amount) AS amount
   FROM cash_banktransaction t
  WHERE t.company_id = %(company)s AND t.kind = 'booked' AND t.amount > 0
-   AND t.id NOT IN (SELECT transaction_id FROM cash_posting GROUP BY transaction_id HAVING count(*) %% 2 = 1)
+   AND t.id = ANY(%(waiting)s::bigint[])
  GROUP BY 1, 2
 """
 
@@ -119,7 +120,8 @@ def age_sums(ctx: Context, payments: list[UnappliedRow]) -> list[AgeSums]:
         sums = found.setdefault(row.currency, AgeSums(row.currency))
         sums.payments[row.age] += row.amount
         sums.payments_count += 1
-    for line in rows_of(_LINES, {"company": ctx.company_id, "as_of": ctx.as_of}):
+    lines_params = {"company": ctx.company_id, "as_of": ctx.as_of, "waiting": list(waiting(ctx).ids)}
+    for line in rows_of(_LINES, lines_params):
         sums = found.setdefault(line["currency"], AgeSums(line["currency"]))
         sums.lines[age_of(line["days"])] += line["amount"]
         sums.lines_count += line["count"]

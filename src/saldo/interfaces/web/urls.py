@@ -25,6 +25,7 @@ urlpatterns = [
     path("accounts/", accounts.accounts_page, name="accounts"),
     path("accounts/<int:account_id>/", accounts.account_page, name="account"),
     path("accounts/<int:account_id>/statement/", accounts.statement_page, name="statement"),
+    path("accounts/<int:account_id>/lines/", accounts.account_lines, name="account_lines"),
     path("accounts/<int:account_id>/outcome/", worklist.record, name="outcome"),
     path("cash/", cash.desk_page, name="cash"),
     path("cash/apply/", cash.apply_page, name="cash_apply"),

@@ -339,6 +339,12 @@ def address(identity: int, name: str) -> str:
 
 
 @register.filter
+def abs_amount(value: Decimal) -> Decimal:
+    """A credit without its sign, where the words around it say which side it is on."""
+    return abs(value)
+
+
+@register.filter
 def is_cash(route: str | None) -> bool:
     """Whether a page is one of the cash desk's."""
     return (route or "").startswith("cash/")

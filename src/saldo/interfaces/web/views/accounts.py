@@ -13,16 +13,16 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_GET
 
 from saldo.cash.desk import lines_of_account
-from saldo.cash.unapplied import unapplied_payments
 from saldo.collection.queries import hidden_today, outcomes_of
 from saldo.core.context import Context
 from saldo.interfaces import clock
 from saldo.interfaces.web.charts import shares
+from saldo.interfaces.web.context import cash_waiting
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.timeline import timeline
 from saldo.interfaces.web.views.worklist import parse_offset
 from saldo.ledger.portfolio import COLUMN_OF_BUCKET, SORTS, portfolio
-from saldo.ledger.statement import behavior, closed_items, open_items, totals
+from saldo.ledger.statement import UNAPPLIED_KIND, behavior, closed_items, open_items, totals
 from saldo.parties.queries import AccountHeader, account_header, contacts_of
 
 ROWS = 50
@@ -128,10 +128,21 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         "contacts": contacts_of(account_id),
         "history": timeline(clocks.ctx, account_id, outcomes, TIMELINE_ROWS),
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
-        "unapplied": unapplied_payments(clocks.ctx, account_id),
-        "bank_lines": [] if clocks.is_changed else lines_of_account(desk.ctx, account_id, BANK_LINES),
     }
+    cash = cash_waiting(request)
+    shown["has_bank"] = cash is not None and cash.booked_until is not None
+    shown["unapplied"] = [item for item in items if item.kind == UNAPPLIED_KIND and item.balance < 0]
     return render(request, "web/accounts/account.html", shown)
+
+
+@page()
+@require_GET
+def account_lines(request: HttpRequest, account_id: int) -> HttpResponse:
+    """The newest bank lines that are, or seem to be, the account's."""
+    header = _header(request, account_id)
+    rows = lines_of_account(request.desk.ctx, account_id, BANK_LINES)
+    part = "web/accounts/_lines.html" if request.htmx else "web/accounts/lines.html"
+    return render(request, part, {"account": header, "rows": rows})
 
 
 @page()

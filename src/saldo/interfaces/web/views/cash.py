@@ -20,11 +20,11 @@ from saldo.cash import desk as lists
 from saldo.cash.banks import bank_accounts
 from saldo.cash.desk import GROUPS, PAGE_LINES, STATES, VIEWS, WAITING, DaySteps, LineFilter
 from saldo.cash.desk_line import Line, line
+from saldo.cash.waiting import waiting
 from saldo.core.money import to_mills
 from saldo.flows.jobs import defer_apply_cash
-from saldo.interfaces import clock
 from saldo.interfaces.web import cash_acts, cash_forms
-from saldo.interfaces.web.context import nav_count
+from saldo.interfaces.web.context import cash_waiting, nav_count
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.views.worklist import parse_amount, parse_offset
 from saldo.ledger.statement import find_amount, find_documents
@@ -69,10 +69,12 @@ def line_filter(asked: QueryDict) -> LineFilter:
 
 def _dated(request: HttpRequest, wanted: LineFilter) -> tuple[LineFilter, DaySteps | None]:
     """The filter with its day, and the days beside it. A statement alone needs no day."""
+    if wanted.view == "all" and not wanted.searches and wanted.statement_id is None:
+        return replace(wanted, view="open"), None
+    if wanted.view == "day" and wanted.statement_id is not None and wanted.day is None:
+        wanted = replace(wanted, view="all")
     if wanted.view != "day":
-        return wanted, None
-    if wanted.statement_id is not None and wanted.day is None:
-        return replace(wanted, view="all"), None
+        return lists.narrowed(request.desk.ctx, wanted), None
     steps = lists.day_steps(request.desk.ctx, wanted)
     return replace(wanted, day=steps.shown), steps
 
@@ -83,7 +85,7 @@ def desk_page(request: HttpRequest) -> HttpResponse:
     """The list; htmx asks for the list alone, for its figures, for one group, or for the next rows."""
     ctx = request.desk.ctx
     wanted, steps = _dated(request, line_filter(request.GET))
-    shown: dict[str, Any] = {"wanted": wanted, "steps": steps, "today": clock.today()}
+    shown: dict[str, Any] = {"wanted": wanted, "steps": steps, "text": request.GET.get("q", "")[:120]}
     target = request.htmx.target or "" if request.htmx else ""
     group, offset = request.GET.get("group", ""), parse_offset(request.GET.get("offset", ""))
     if group in GROUPS and target.startswith(("rows-", "more")):
@@ -135,10 +137,9 @@ def _figures(request: HttpRequest, wanted: LineFilter) -> dict[str, Any]:
         {"group": group, "count": sum(each.count for _currency, each in parts), "sums": parts}
         for group, parts in folded
     ]
-    request.cash_waiting = lists.waiting_count(request.desk.ctx)
     return {
         "sums": sums, "heads": heads,
-        "all_waiting": request.cash_waiting,
+        "all_waiting": cash_waiting(request).count,
     }  # fmt: skip
 
 
@@ -227,7 +228,7 @@ def _answer(request: HttpRequest, found: Line, done: str) -> HttpResponse:
         amount = cash_forms.amount_text(found.amount, found.currency)
         messages.success(request, f"{amount}: {cash_forms.done_word(done)}")
         return redirect(_next_address(request, found, done))
-    left = nav_count(lists.waiting_count(request.desk.ctx), lists.COUNTED_LINES)
+    left = nav_count(waiting(request.desk.ctx).count, lists.COUNTED_LINES)
     response = render(request, "web/cash/_notice.html", notice)
     told = {"line": found.id, "state": done, "left": left, "mills": to_mills(found.amount)}
     response["HX-Trigger"] = json.dumps({"saldo:posted": told})
