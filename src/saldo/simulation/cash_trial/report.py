@@ -52,7 +52,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Rates and precision by line and by value, the ceiling, by kind of fault and by probability.
 
     rate: share of all transfers that were posted unasked; ceiling: share that a perfect reader would post;
-    rate_of_ceiling: the first by the second. precision: share of what was posted unasked that is right.
+    rate_of_ceiling: of the latter, the share that was posted unasked. precision: share of what was posted unasked that is right.
     precision_at_least: lower end of the 95% interval of Clopper and Pearson.
     """
     faults = sorted({fault for each in outcomes for fault in each.row}, key=lambda f: (f != PLAIN, f))
@@ -82,8 +82,8 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, Any]:
         "precision_at_least": lower_bound(len(right), len(auto)),
         "ceiling": _share(known, found, len),
         "ceiling_by_value": _share(known, found, _cents),
-        "rate_of_ceiling": _ratio(len(auto), len(known)),
-        "known_and_auto": _share([each for each in known if each.is_auto], known, len),
+        "rate_of_ceiling": _share([each for each in known if each.is_auto], known, len),
+        "rate_of_ceiling_by_value": _share([each for each in known if each.is_auto], known, _cents),
         "reader_wrong": sum(each.reader == WRONG for each in found),
         "proposed": len(proposed),
         "proposed_right": sum(each.verdict == RIGHT for each in proposed),
