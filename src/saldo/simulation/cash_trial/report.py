@@ -52,7 +52,8 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Rates and precision by line and by value, the ceiling, by kind of fault and by probability.
 
     rate: share of all transfers that were posted unasked; ceiling: share that a perfect reader would post;
-    rate_of_ceiling: of the latter, the share that was posted unasked. precision: share of what was posted unasked that is right.
+    rate_of_ceiling: of the latter, the share that was posted unasked. precision: share of what was posted
+    unasked that is right.
     precision_at_least: lower end of the 95% interval of Clopper and Pearson.
     """
     faults = sorted({fault for each in outcomes for fault in each.row}, key=lambda f: (f != PLAIN, f))
