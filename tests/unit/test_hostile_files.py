@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
+import signal
+import sys
+import zipfile
+import zlib
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from saldo.core.money import InexactAmount, to_mills
-from saldo.formats import _mail, _remittance_pdf
+from saldo.formats import _mail, _pdf_text, _remittance_pdf
 from saldo.formats.camt import read_camt
 from saldo.formats.detect import read_file
 from saldo.formats.mt940 import read_mt940
-from saldo.formats.remittances import text_advice
+from saldo.formats.remittances import read_remadv, text_advice
 from saldo.formats.tabular import read_ratings_json
 from tests.bank_samples import balance, camt, entry, mt940, statement
 
@@ -150,3 +156,195 @@ def test_an_amount_stated_twice_or_in_no_decimals_is_no_amount(amounts: str) -> 
     data = f"{body}UNT+{body.count(chr(39)) + 1}+1'"
     result = read_file(f"UNB+UNOW:4+A+B+260101:1000+1'{data}UNZ+1+1'".encode(), "x")
     assert (result.records, [one.code for one in result.rejections]) == ((), ["remittance_amount_unreadable"])
+
+
+# -- PDF files -------------------------------------------------------------------------------------------
+
+
+def _pdf(content: bytes, *more: bytes, resources: bytes = b"") -> bytes:
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>%s>>>>"
+        % resources,
+        content,
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        *more,
+    )
+    return b"%PDF-1.7\n" + b"".join(
+        b"%d 0 obj\n%s\nendobj\n" % (number, one) for number, one in enumerate(objects, start=1)
+    ) + b"trailer<</Size %d/Root 1 0 R>>\n%%%%EOF" % (len(objects) + 1)  # fmt: skip
+
+
+def _stream(data: bytes, extra: bytes = b"") -> bytes:
+    return b"<<%s/Length %d>>stream\n%s\nendstream" % (extra, len(data), data)
+
+
+WORDS = b"BT /F 12 Tf 10 700 Td (Avviso di bonifico EUR 100,00 fattura 12) Tj ET\n"
+
+
+def _bomb() -> bytes:
+    """A gigabyte of text in twelve kilobytes."""
+    packed = zlib.compressobj(9)
+    first, block = (packed.compress(WORDS * 4096) + packed.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    twice = zlib.compress(first + block * 3_500 + packed.flush(), 9)
+    return _pdf(_stream(twice, b"/Filter[/FlateDecode/FlateDecode]"))
+
+
+def _forms_within_forms(depth: int) -> bytes:
+    """Ten to the power of ``depth`` texts in two kilobytes."""
+    forms = []
+    for level in range(depth):
+        extra = (
+            b"/Type/XObject/Subtype/Form/BBox[0 0 600 800]"
+            b"/Resources<</Font<</F 5 0 R>>/XObject<</X %d 0 R>>>>" % (level + 7)
+        )
+        forms.append(_stream(WORDS if level == depth - 1 else b"/X Do " * 10, extra))
+    return _pdf(_stream(b"/X Do " * 10), *forms, resources=b"/XObject<</X 6 0 R>>")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is not limited there")
+def test_a_small_pdf_that_wants_a_gigabyte_is_refused_and_the_next_is_read() -> None:
+    data = _bomb()
+    assert len(data) < 20_000
+    assert [one.code for one in read_file(data, "a.pdf").rejections] == ["pdf_too_demanding"]
+    (advice,) = read_file(_pdf(_stream(WORDS)), "b.pdf").records
+    assert advice.total_mills == 100_000
+
+
+def test_a_small_pdf_that_wants_minutes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pdf_text, "MAX_SECONDS", 0.3)
+    assert [one.code for one in read_file(_forms_within_forms(7), "a.pdf").rejections] == [
+        "pdf_too_demanding"
+    ]
+
+
+def test_a_pdf_without_text_says_so() -> None:
+    (refusal,) = read_file(_pdf(_stream(b"0 0 100 100 re f")), "a.pdf").rejections
+    assert refusal.code == "remittance_pdf_without_text"
+    assert "immagini" in refusal.why("it")
+
+
+def test_a_pdf_is_read_in_this_process_where_no_other_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pdf_text, "_WORKER", _pdf_text._Worker())
+    monkeypatch.setattr(_pdf_text, "_started", lambda: None)
+    assert len(read_file(_pdf(_stream(WORDS)), "a.pdf").records) == 1
+    assert [one.code for one in read_file(b"%PDF-1.7 broken", "a.pdf").rejections] == [
+        "remittance_pdf_broken"
+    ]
+    monkeypatch.setattr(_remittance_pdf, "MAX_PASSES", 10)
+    assert [one.code for one in read_file(_pdf(_stream(WORDS)), "a.pdf").rejections] == ["file_too_large"]
+
+
+def test_a_process_that_was_forked_does_not_use_the_worker_of_its_parent() -> None:
+    read_file(_pdf(_stream(WORDS)), "a.pdf")
+    first = _pdf_text._WORKER._process
+    assert first is not None
+    _pdf_text._WORKER._owner = -1  # as after a fork
+    try:
+        assert len(read_file(_pdf(_stream(WORDS)), "a.pdf").records) == 1
+        assert _pdf_text._WORKER._process is not first
+        os.kill(first.pid, 0)  # it goes on for its own process
+    finally:
+        os.kill(first.pid, signal.SIGTERM)
+        os.waitpid(first.pid, 0)
+
+
+# -- texts, encodings, archives --------------------------------------------------------------------------
+
+LONG = "Fattura 12/2026 " * 13_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        mt940(f":61:2602020202C5,00NTRF\r\n:86:{LONG}", closing="C260202EUR105,00").encode(),
+        mt940(":61:2602020202C5,00NTRF", *[":86:" + "x" * 65] * 4_000, closing="C260202EUR105,00").encode(),
+        camt(statement(entry("5.00", f"<TxDtls><RmtInf><Ustrd>{LONG}</Ustrd></RmtInf></TxDtls>"))),
+        camt(statement(entry("5.00", f"<TxDtls><RmtInf>{'<Ustrd>%s</Ustrd>' * 2_000}</RmtInf></TxDtls>"
+                             % tuple(f"{at:0>140}" for at in range(2_000))))),
+        f"<OFX><STMTRS><STMTTRN><DTPOSTED>20260202<TRNAMT>5.00<MEMO>{LONG}</STMTTRN></STMTRS></OFX>".encode(),
+    ],
+    ids=["mt940", "mt940 in lines", "camt", "camt in pieces", "ofx"],
+)  # fmt: skip
+def test_a_remittance_text_without_end_is_refused_with_its_line(data: bytes) -> None:
+    result = read_file(data, "x")
+    assert [one.code for one in result.rejections] == ["bank_text_too_long"]
+    (found,) = result.statements
+    assert (found.transactions, found.is_quarantined) == ((), True)
+
+
+def test_a_segment_without_end_is_refused() -> None:
+    data = f"UNB+UNOC:3+A+B+260101:1000+1'UNH+1+REMADV:D:96A:UN'FTX+AAI+++{LONG}'".encode()
+    assert [one.code for one in read_file(data, "x").rejections] == ["file_too_large"]
+
+
+def test_released_ends_of_segments_belong_to_the_text() -> None:
+    body = "UNH+1+REMADV:D:96A:UN'BGM+481+A?'B??'DOC+380+1'MOA+12:5'UNS+S'MOA+12:5'"
+    (record,) = read_remadv(f"{body}UNT+7+1'".encode()).records
+    assert record.reference == "A'B?"
+
+
+SOUND_CAMT = camt(statement(entry("5.00", more="<AddtlNtryInf>Società</AddtlNtryInf>"), closing="105.00"))
+SOUND_MT = mt940(":61:2602020202C5,00NTRF\r\n:86:Società", closing="C260202EUR105,00")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SOUND_CAMT.decode().encode("windows-1252"),
+        b"\xef\xbb\xbf" + SOUND_CAMT,
+        SOUND_CAMT.decode().replace("UTF-8", "UTF-16").encode("utf-16"),
+        SOUND_CAMT.decode().encode("utf-16"),
+        SOUND_CAMT.decode().replace("UTF-8", "ISO-8859-1").encode(),
+        SOUND_MT.encode("utf-16"),
+        SOUND_MT.encode("windows-1252"),
+        b"\xef\xbb\xbf" + SOUND_MT.encode(),
+    ],
+    ids=["1252", "mark", "UTF-16", "UTF-16 as UTF-8", "as Latin-1", "MT UTF-16", "MT 1252", "MT mark"],
+)
+def test_wrong_encodings_never_change_an_amount_nor_an_accent(data: bytes) -> None:
+    (found,) = read_file(data, "x").statements
+    assert ([line.amount_mills for line in found.transactions], found.is_quarantined) == ([5_000], False)
+    assert found.transactions[0].remittance_text in ("Società", "SocietÃ")
+
+
+def test_a_file_appended_to_itself() -> None:
+    assert [one.code for one in read_file(SOUND_CAMT + SOUND_CAMT, "x").rejections] == ["xml_broken"]
+    both = read_file((SOUND_MT + SOUND_MT).encode(), "x").statements
+    assert [one.is_quarantined for one in both] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE a SYSTEM "http://attacker.test/a.dtd">',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_xml_with_entities_is_refused_unread(head: str, encoding: str) -> None:
+    text = SOUND_CAMT.decode().replace("?><Doc", f"?>{head}<Doc").replace("UTF-8", encoding)
+    (refusal,) = read_file(text.encode(encoding), "x").rejections
+    assert refusal.code == "xml_dtd"
+    assert refusal.why("it") != refusal.why("en")
+
+
+def test_markup_of_a_thousand_levels_is_refused() -> None:
+    deep = b"<a>" * 2_000 + b"</a>" * 2_000
+    small = SOUND_CAMT.replace(b"<AddtlNtryInf>", deep + b"<AddtlNtryInf>")
+    assert read_file(small, "x").rejections
+    # Where long texts are allowed, the parser has no limit of its own.
+    large = small.replace(b"Societ", b"x" * (9 * 2**20))
+    assert [one.code for one in read_file(large, "x").rejections] == ["file_too_large"]
+
+
+def test_an_archive_that_grows_without_end() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.xml", b" " * (10 * 2**20))
+        archive.writestr("b.xml", SOUND_CAMT)
+    result = read_file(out.getvalue(), "a.zip")
+    assert [one.code for one in result.rejections] == ["archive_bomb"]
+    assert [one.is_quarantined for one in result.statements] == [False]

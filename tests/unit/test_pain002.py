@@ -23,7 +23,8 @@ def debit(name: str, status: str = "", reason: str = "", amount: str = "120.50")
         f"<TxInfAndSts><OrgnlInstrId>I-{name}</OrgnlInstrId><OrgnlEndToEndId>{name}</OrgnlEndToEndId>"
         f"{f'<TxSts>{status}</TxSts>' if status else ''}{reason}"
         f"<OrgnlTxRef><Amt><InstdAmt Ccy='EUR'>{amount}</InstdAmt></Amt>"
-        f"<ReqdColltnDt>2026-03-02</ReqdColltnDt><Dbtr><Nm>Rossi Finta S.r.l.</Nm></Dbtr><DbtrAcct><Id><IBAN>{PAYER_IBAN}</IBAN></Id></DbtrAcct>"
+        f"<ReqdColltnDt>2026-03-02</ReqdColltnDt><Dbtr><Nm>Rossi Finta S.r.l.</Nm></Dbtr>"
+        f"<DbtrAcct><Id><IBAN>{PAYER_IBAN}</IBAN></Id></DbtrAcct>"
         f"<RmtInf><Ustrd>FT 12</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>"
     )
 
@@ -94,7 +95,7 @@ def test_outcomes_one_by_one() -> None:
         (report(group(debit("E1", "ACCC")), version="10"), [("E1", "paid", "ACCC")]),
         (report(group(debit("E1", "CANC")), version="10"), [("E1", "withdrawn", "CANC")]),
     ],
-    ids=["version 02", "status of the group", "status of the file", "its own status wins", "version 10", "taken back"],
+    ids=["version 02", "of the group", "of the file", "its own wins", "version 10", "taken back"],
 )  # fmt: skip
 def test_versions_and_levels(data: bytes, expected: list[tuple[str, str, str]]) -> None:
     assert told(only(data)) == expected

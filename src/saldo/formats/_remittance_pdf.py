@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import pypdfium2  # type: ignore[import-untyped]
-
-from saldo.core.errors import Rejection
+from saldo.formats._pdf_text import Piece, pages_of_pdf
 from saldo.formats._remittance import Remittance
 from saldo.formats._remittance_facts import with_facts
 from saldo.formats._remittance_table import Row, header_of, remittance_of_rows
 from saldo.formats._remittance_text import remittance_of_text, says_paid
-from saldo.formats.records import Refusal
 
 MAX_PAGES = 200
 MAX_PIECES = 50_000
@@ -20,65 +17,10 @@ MAX_PIECES = 50_000
 MAX_PASSES = 200_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Text that stands together on a page; x from the left, y from the bottom of the page, in points."""
-
-    text: str
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
 def rows_of_pdf(data: bytes) -> list[list[Piece]]:
-    """The rows of all pages, from top to bottom, each from left to right.
-
-    Raises Refusal("remittance_pdf_broken") where the file cannot be opened (damaged, encrypted).
-    """
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except (pypdfium2.PdfiumError, ValueError, OSError) as error:
-        raise Refusal(Rejection("remittance_pdf_broken", "", "", {"reason": str(error)})) from error
-    try:
-        rows: list[list[Piece]] = []
-        pieces_left, passes_left = MAX_PIECES, MAX_PASSES
-        for number in range(min(len(document), MAX_PAGES)):
-            pieces, passes = _pieces(document, number, pieces_left, passes_left)
-            pieces_left, passes_left = pieces_left - len(pieces), passes_left - passes
-            rows += _rows(pieces)
-        return rows
-    except (pypdfium2.PdfiumError, ValueError, OSError) as error:
-        raise Refusal(Rejection("remittance_pdf_broken", "", "", {"reason": str(error)})) from error
-    finally:
-        document.close()
-
-
-def _pieces(
-    document: pypdfium2.PdfDocument, number: int, most: int, most_passes: int
-) -> tuple[list[Piece], int]:
-    """The pieces of a page, and what they cost. Raises Refusal where they would cost too much."""
-    page = document[number]
-    try:
-        text_page = page.get_textpage()
-        try:
-            found = []
-            count = min(text_page.count_rects(), most)
-            passes = count * text_page.count_chars()
-            if passes > most_passes:
-                raise Refusal(
-                    Rejection("file_too_large", f"page {number + 1}", "", {"limit": "200 full pages"})
-                )
-            for index in range(count):
-                left, bottom, right, top = text_page.get_rect(index)
-                text = " ".join(text_page.get_text_bounded(left, bottom, right, top).split())
-                if text:
-                    found.append(Piece(text, left, bottom, right, top))
-            return found, passes
-        finally:
-            text_page.close()
-    finally:
-        page.close()
+    """The rows of all pages, from top to bottom, each from left to right. Raises Refusal."""
+    pages = pages_of_pdf(data, MAX_PAGES, MAX_PIECES, MAX_PASSES)
+    return [row for page in pages for row in _rows(page)]
 
 
 def _rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
