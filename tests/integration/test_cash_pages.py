@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +81,11 @@ def test_a_group_unfolds_and_filters_find(cash: CashWorld) -> None:
         body = text(client.get(reverse("cash"), {"q": asked}))
         shown = [key for key, line in cash.lines.items() if f'data-line="{line}"' in body]
         assert shown == [name], asked
+    add_line(cash.statements["AURO"], "61.00", "Un mese prima", "FT 7", booking_date=DAY - timedelta(days=30))
+    for asked in ("un mese", "61,00"):
+        body = text(client.get(reverse("cash"), {"q": asked, "view": "all"}))
+        assert "Un mese prima" in body and "VERSAMENTO" not in body, asked
+    assert "Un mese prima" in text(client.get(reverse("cash"), {"view": "open"}))
     for odd in (
         {"day": "2025-02-31"},
         {"bank": "x"},

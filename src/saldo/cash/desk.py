@@ -229,7 +229,7 @@ def _where(ctx: Context, wanted: LineFilter) -> tuple[str, dict[str, Any]]:
     if wanted.statement_id is not None:
         parts.append("t.statement_id = %(statement)s")
         params["statement"] = wanted.statement_id
-    if wanted.searches:
+    if wanted.text or wanted.amount is not None:
         found = []
         if wanted.amount is not None:
             found.append("abs(t.amount) = %(amount)s")
