@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saldo.core.matching import amounts
@@ -31,6 +31,7 @@ def _brute(balances: list[int], target: int, alike: list[int]) -> set[tuple[int,
 
 
 @pytest.mark.parametrize("table_only", [False, True])
+@settings(deadline=None)
 @given(balances=_BALANCES, target=st.integers(1, 6_000), same=st.booleans(), data=st.data())
 def test_finds_what_trying_everything_finds(
     table_only: bool, balances: list[int], target: int, same: bool, data: st.DataObject
@@ -51,6 +52,7 @@ def test_finds_what_trying_everything_finds(
         assert set(search.found) == expected
 
 
+@settings(deadline=None)
 @given(
     balances=st.lists(st.integers(-500, 500_000).filter(bool), max_size=80),
     target=st.integers(1, 10**7),

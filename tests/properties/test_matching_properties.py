@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saldo.core.matching.book import Book
@@ -87,6 +87,7 @@ def _lines(draw: st.DrawFn, items: Sequence[OpenItem]) -> Line:
     )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(data=st.data(), trusting=st.booleans())
 def test_money_is_conserved_and_nothing_is_taken_twice(data: st.DataObject, trusting: bool) -> None:
     items = data.draw(_items())
