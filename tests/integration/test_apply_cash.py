@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -16,8 +17,12 @@ from saldo.cash.frames import confirmed_counts
 from saldo.cash.models import MatchProposal, Posting, Remittance, Statement
 from saldo.cash.policies import set_policy
 from saldo.cash.postings import post_match
+from saldo.cash.reach import reachable
 from saldo.cash.undoing import undo
-from saldo.core.matching.records import Difference, Share
+from saldo.core.matching.book import wanted_keys
+from saldo.core.matching.payers import PayerAccount, Payers
+from saldo.core.matching.records import Difference, Line, Share
+from saldo.core.matching.references import document_keys
 from saldo.flows.apply_cash import CashResult, apply_cash
 from saldo.identity.models import ModelVersion
 from saldo.interfaces.commands.main import main
@@ -239,3 +244,33 @@ def test_the_command_imports_a_statement_and_applies_it(world: World, tmp_path: 
     CliRunner().invoke(main, ["cash", "undo", str(waiting[-1]["line"])])
     assert balances(acme) == {}
     assert saldo("cash", "policy", "--set", "auto_above=0.999")["policy"]["auto_above"] == 0.999
+
+
+def test_what_lines_reach_is_all_that_they_can_name_or_that_their_payers_owe() -> None:
+    """No document with a key in common with a line is left out, whoever it is of; the rest is."""
+    day = date(2026, 2, 3)
+    numbers = ("2026/000117 FT00117 117 A/117/26 FV-2026-000117 VE260000117 9260000117 2015/117 2026/2015 N.117/B "
+               "ORD 00009/2026 2026").split()  # fmt: skip
+    rows = [(n, 100 + n, number, day, "") for n, number in enumerate(numbers)]
+    rows += [
+        (90, 900, "ZZ-1", day, "ORD 2026-00045"),
+        (91, 901, "ZZ-2", day, ""),
+        (92, 902, "2026/000555", day, ""),
+    ]
+    schema = {"item_id": pl.Int64, "account_id": pl.Int64, "number": pl.String, "document_date": pl.Date,
+              "order_ref": pl.String}  # fmt: skip
+    items = pl.DataFrame(rows, schema=schema, orient="row")
+    payers = Payers([PayerAccount(901, 1, "Acme Forniture S.r.l.")])
+    for text in (
+        "SALDO FATT. 117",
+        "ft 2026/117 e 9/2026",
+        "FT 2015/2026",
+        "RIF. 260000117",
+        "ORDINE 2026-00045",
+    ):
+        line = Line(1, DAY, 1000, "EUR", text, payer_name="ACME FORNITURE SRL")
+        keys = wanted_keys([line])
+        found = set(reachable(items, [line], payers, keys)["account_id"])
+        named = {account for _, account, number, on, order in rows
+                 if keys & set(document_keys(number, on)) or (order and "2026-00045" in text)}  # fmt: skip
+        assert named | {901} <= found and 902 not in found, text

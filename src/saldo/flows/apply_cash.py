@@ -27,6 +27,7 @@ from saldo.cash.plans import WRITTEN, Done, Planned, Refused
 from saldo.cash.policies import policy_in_force
 from saldo.cash.postings import post_many
 from saldo.cash.proposals import Decided, keep_proposals, next_run
+from saldo.cash.reach import reachable
 from saldo.core.context import Context
 from saldo.core.matching.book import Book, wanted_keys
 from saldo.core.matching.engine import propose
@@ -254,7 +255,9 @@ class _Matching:
             given[one.item_id] = given.get(one.item_id, 0) + one.mills
         items = frames.open_items(ctx, company_id, first - timedelta(days=policy.recent_days))
         flying = frames.in_flight(ctx, company_id)
-        book = Book(frames.item_records(items, flying, given), wanted_keys(lines))
+        wanted = wanted_keys(lines)
+        items = reachable(items, lines, payers, wanted)
+        book = Book(frames.item_records(items, flying, given), wanted)
         told = [one for one in told if one.item_id in book]
         model_version_id = _model_version(ctx, policy, counts)
         return cls(lines, book, payers, policy, Experience(counts), told, model_version_id)
