@@ -249,8 +249,10 @@ def test_the_command_imports_a_statement_and_applies_it(world: World, tmp_path: 
 def test_what_lines_reach_is_all_that_they_can_name_or_that_their_payers_owe() -> None:
     """No document with a key in common with a line is left out, whoever it is of; the rest is."""
     day = date(2026, 2, 3)
-    numbers = ("2026/000117 FT00117 117 A/117/26 FV-2026-000117 VE260000117 9260000117 2015/117 2026/2015 N.117/B "
-               "ORD 00009/2026 2026").split()  # fmt: skip
+    numbers = [
+        "2026/000117", "FT00117", "117", "A/117/26", "FV-2026-000117", "VE260000117", "9260000117",
+        "2015/117", "2026/2015", "N.117/B", "ORD", "00009/2026", "2026",
+    ]  # fmt: skip
     rows = [(n, 100 + n, number, day, "") for n, number in enumerate(numbers)]
     rows += [
         (90, 900, "ZZ-1", day, "ORD 2026-00045"),
