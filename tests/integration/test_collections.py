@@ -246,6 +246,74 @@ def test_the_fee_is_charged_only_where_it_was_agreed(world: World) -> None:
     assert [(one["amount"], one["is_charged"]) for one in events] == [("6.50", True)]
 
 
+def test_an_undone_fee_is_charged_once(world: World) -> None:
+    from saldo.cash.collections import set_rules
+    from saldo.cash.undoing import undo
+
+    presented(world)
+    set_rules(world.ctx("2026-01-01"), world.company.id, recharge_fees=True)
+    world.line("2026-04-02", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    fee = world.line("2026-04-02", "-6.50", "COMMISSIONI SU INSOLUTO", "16")
+    world.apply("2026-04-02")
+    undo(world.ctx("2026-04-03"), fee)
+    assert world.totals("2026-04-03")["open_mills"] == 1_000_000
+    assert world.apply("2026-04-03").fees == 1
+    assert world.totals("2026-04-03")["open_mills"] == 1_006_500
+
+
+def test_a_transfer_booked_before_the_receipt_came_back_counts_from_the_return(world: World) -> None:
+    """On the days between, the receipt had paid the item: the transfer was on account."""
+    from saldo.cash.plans import AUTO, Planned
+    from saldo.cash.postings import post_many
+    from saldo.core.matching.records import Share
+
+    presented(world)
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    world.apply("2026-04-01")
+    world.line("2026-04-08", "-1000.00", "INSOLUTO RIBA FATT. 7/26", "37")
+    world.apply("2026-04-08")
+    line = world.line("2026-04-03", "1000.00", "BONIFICO FATT 7/26")
+    plan = Planned(line, world.accounts["C1"], (Share(world.items["7/26"], 1_000_000),), mode=AUTO)
+    outcome = post_many(world.ctx("2026-04-08"), world.company.id, [plan])
+    assert [(one.allocated_mills, one.unapplied_mills) for one in outcome.done] == [(1_000_000, 0)]
+    assert [world.balance("7/26", f"2026-04-{day}") for day in ("02", "05", "08")] == [0, 0, 0]
+    assert world.totals("2026-04-05")["credits_mills"] == 1_000_000
+    assert world.totals("2026-04-08")["credits_mills"] == 0
+
+
+def test_a_receipt_due_before_a_transfer_bounced_counts_from_then(world: World) -> None:
+    from saldo.cash.postings import post_match
+    from saldo.core.matching.records import Share
+
+    presented(world)
+    paid = world.line("2026-04-02", "1000.00", "BONIFICO FATT 7/26", end_to_end_id="X1")
+    share = Share(world.items["7/26"], 1_000_000)
+    post_match(world.ctx("2026-04-02"), paid, world.accounts["C1"], [share])
+    world.line("2026-04-10", "-1000.00", "STORNO", is_reversal=True, end_to_end_id="X1")
+    assert world.apply("2026-04-10").bounced == 1
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    assert world.apply("2026-04-12").slips == 1
+    assert world.state() == "provisional" and world.balance("7/26", "2026-04-12") == 0
+    assert world.settle("2026-04-30").paid == 1
+    assert world.against("7/26") == [("payment", Decimal("1000.000"))]
+    assert world.totals("2026-04-30")["credits_mills"] == 0
+
+
+def test_what_was_given_back_of_a_payment_that_bounces_is_owed(world: World) -> None:
+    from saldo.cash.postings import post_on_account, post_refund
+
+    came = world.line("2026-04-02", "100.00", "ACCONTO", end_to_end_id="X1")
+    done = post_on_account(world.ctx("2026-04-02"), came, world.accounts["C1"])
+    assert done.payment_item_id is not None
+    out = world.line("2026-04-03", "-100.00", "RIMBORSO")
+    post_refund(world.ctx("2026-04-03"), out, [done.payment_item_id])
+    assert world.totals("2026-04-03")["open_mills"] == 0
+    world.line("2026-04-07", "-100.00", "STORNO", is_reversal=True, end_to_end_id="X1")
+    assert world.apply("2026-04-07").bounced == 1
+    assert world.totals("2026-04-07")["open_mills"] == 100_000
+    assert world.totals("2026-04-07")["credits_mills"] == 0
+
+
 @pytest.mark.parametrize("first", ["flow", "line"])
 def test_line_and_flow_make_one_return(world: World, first: str) -> None:
     presented(world)

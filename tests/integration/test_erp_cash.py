@@ -18,8 +18,11 @@ from saldo.cash.undoing import undo
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.matching.records import Difference, Share
+from saldo.flows.collect import apply_lines
 from saldo.flows.export_cash import export_again, export_cash
 from saldo.flows.import_documents import ImportResult, import_file
+from saldo.ledger.entries import Share as LedgerShare
+from saldo.ledger.entries import allocate
 from saldo.ledger.models import Item, PaymentSighting
 from saldo.ledger.queries import projection_differences
 from saldo.parties.models import CustomerAccount
@@ -225,3 +228,55 @@ def _rows(data: bytes) -> list[dict[str, str]]:
 
 def _total(rows: list[dict[str, str]], side: str) -> Decimal:
     return sum((Decimal(r[side].replace(",", ".")) for r in rows if r[side]), Decimal(0))
+
+
+def test_cash_matched_by_hand_later_is_awaited_too_and_not_taken_back(world: World) -> None:
+    erp = Erp(world)
+    all_open = [row(number, "100,00", "100,00") for number in ("F1", "F2", "F3")]
+    erp.tells(DAY1, *all_open)
+    done = post_match(context(DAY2), world.line("200.00", "F1"), account(), [Share(item("F1"), mills("100"))])
+    assert done.payment_item_id is not None
+    allocate(context(DAY2), done.payment_item_id, [LedgerShare(item("F3"), Decimal(100))], "by hand")
+    # No conflict: the ERP lags behind both, the posting and what a person did with its rest.
+    assert erp.tells(DAY2, *all_open).counts["awaited"] == 2
+    # It posts F2 where we had F1: only what nobody built upon is made again.
+    told = erp.tells(DAY3, all_open[0])
+    assert (told.counts["moved"], told.counts["shown"]) == (0, 1)
+    assert balances(account()) == {}
+    assert projection_differences() == []
+
+
+def test_cash_on_account_is_told_once_whatever_source_is_the_main_one(world: World) -> None:
+    erp, other = Erp(world, "saldo"), Erp(world, "saldo")
+    other.profile = other.profile.replace('source = "erp"', 'source = "two"').replace("= true", "= false")
+    erp.tells(DAY1, row("F1", "100,00", "100,00"))
+    line = world.line("300.00", "acconto")
+    post_on_account(context(DAY2), line, account())
+    ctx = replace(context(DAY3), company_id=world.company.id)
+    assert (export_cash(ctx).source.name, other.tells(DAY2, row("G1", "9,00", "9,00")).counts["new"]) == (
+        "erp", 1,
+    )  # fmt: skip
+    with pytest.raises(SaldoError, match="not been told"):
+        export_cash(ctx)
+    undo(context(DAY3), line)
+    with pytest.raises(SaldoError, match="not been told"):
+        export_cash(ctx)
+    assert b"STO" in export_cash(ctx, "erp").data
+
+
+def test_a_bounced_payment_takes_back_each_of_its_rows(world: World) -> None:
+    Erp(world, "saldo").tells(DAY1, row("F1", "100,00", "100,00"))
+    line = world.line("145.00", "F1", end_to_end_id="E1")
+    charges = Difference("charges", item("F1"), mills("5"))
+    post_match(context(DAY2), line, account(), [Share(item("F1"), mills("95"))], [charges])
+    ctx = replace(context(DAY3), company_id=world.company.id)
+    paid = entries_of(export_cash(ctx).data)
+    world.line("-145.00", "storno", is_reversal=True, end_to_end_id="E1", day=DAY3)
+    assert apply_lines(ctx, world.company.id).bounced == 1
+    back = entries_of(export_cash(ctx).data)
+    assert back == [(account_, credit, debit) for account_, debit, credit in paid]
+
+
+def entries_of(data: bytes) -> list[tuple[str, str, str]]:
+    rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")), delimiter=";")
+    return [(one["conto"], one["dare"], one["avere"]) for one in rows]

@@ -22,12 +22,15 @@ from saldo.storage.frames import copy_in, copy_out
 
 # What the ERP has not shown within a year it will not show: from then on its lists are taken at their word.
 AWAITED_DAYS = 365
+# Why cash on account was set against items that the ERP closed with it: it has nothing more to show.
+USED_BY_ERP = "used by the ERP"
 
 # Postings that stand, with what each gave to items (credits taken off count too), by the line of the ERP.
 _STANDING = """
 WITH standing AS (
     SELECT p.id, p.transaction_id, p.account_id, p.payment_id, p.effective_date, p.recorded_at, p.shares,
-           p.differences
+           p.differences, (t.amount * 1000)::bigint - coalesce(
+               (SELECT sum((e ->> 'mills')::bigint) FROM jsonb_array_elements(p.shares) e), 0) AS rest
       FROM cash_posting p JOIN cash_banktransaction t ON t.id = p.transaction_id
      WHERE t.company_id = %(company)s AND p.kind = 'match' AND p.recorded_at <= %(known_at)s
        AND p.effective_date >= %(since)s
@@ -41,6 +44,16 @@ WITH standing AS (
      WHERE e ->> 'kind' IS NULL OR e ->> 'credit_item' IS NOT NULL
      GROUP BY 1, 2, 3
     HAVING sum(abs((e ->> 'mills')::bigint)) > coalesce(sum((e ->> 'told')::bigint), 0)
+    UNION ALL
+    -- What was on account and set against items later, but for what the ERP itself told of.
+    SELECT s.id, s.effective_date, d.id, (sum(a.amount) * 1000)::bigint
+      FROM standing s
+      JOIN ledger_item c ON c.account_id = s.account_id AND c.payment_id = s.payment_id AND c.kind = 'payment'
+      JOIN ledger_allocation a ON a.credit_item_id = c.id AND a.recorded_at > s.recorded_at
+           AND a.recorded_at <= %(known_at)s AND a.reason <> %(by_erp)s
+      JOIN ledger_item d ON d.id = a.debit_item_id AND d.kind <> 'reopening'
+     WHERE s.rest > 0
+     GROUP BY 1, 2, 3 HAVING sum(a.amount) > 0
 ), waiting AS (
     SELECT g.*, CASE WHEN i.kind = 'adjustment' THEN coalesce(
                (SELECT min(b.id) FROM ledger_item b
@@ -59,6 +72,7 @@ def _params(ctx: Context, company_id: int) -> dict[str, object]:
         **clocks(ctx),
         "company": company_id,
         "since": ctx.as_of - timedelta(days=AWAITED_DAYS),
+        "by_erp": USED_BY_ERP,
     }
 
 
@@ -240,7 +254,8 @@ class WaitingPosting:
 def waiting_postings(
     ctx: Context, account_ids: Sequence[int], open_item_ids: Sequence[int]
 ) -> list[WaitingPosting]:
-    """Postings of accounts whose items a list still has open, all of them; without write-offs."""
+    """Postings of accounts whose items a list still has open, all of them; without write-offs, and without
+    money on account that was used since: what was decided after the posting is not taken back."""
     sql = (
         _STANDING
         + """
@@ -249,6 +264,9 @@ def waiting_postings(
       FROM standing s JOIN waiting w ON w.posting_id = s.id
       JOIN cash_banktransaction t ON t.id = s.transaction_id
      WHERE s.account_id = ANY(%(accounts)s) AND jsonb_array_length(s.differences) = 0
+       AND NOT EXISTS (SELECT 1 FROM ledger_item c JOIN ledger_allocation a ON a.credit_item_id = c.id
+                        WHERE c.account_id = s.account_id AND c.payment_id = s.payment_id
+                          AND c.kind = 'payment' AND a.recorded_at > s.recorded_at)
      GROUP BY s.id, s.transaction_id, s.account_id, s.shares, t.currency, t.booking_date
     HAVING bool_and(w.line_item_id = ANY(%(open)s)) AND count(*) = jsonb_array_length(s.shares)
      ORDER BY t.booking_date, s.transaction_id

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -228,7 +228,7 @@ class _Writer:
         mills = min(order.mills, self.left[item.id]) if item else 0
         if item is None or mills <= 0:
             return  # an export closed it already: that stands until the order is paid or returned
-        since = max(day, item.effective_date)
+        since = max(day, item.room_from)
         (credit_id,) = reserve_ids("ledger_item", 1).to_list()
         self.rows.item(credit_id, item.account_id, "provisional_payment", -mills, item.currency, since,
                        invoice_id=item.invoice_id, installment_no=item.installment_no,
@@ -276,7 +276,7 @@ class _Writer:
         self.rows.item(credit_id, order.account_id, "payment", -mills, order.currency, day,
                        payment_id=payment_id, document_id=document_id)  # fmt: skip
         if item is not None and taken > 0:
-            since = max(day, item.effective_date)
+            since = max(day, item.room_from)
             self.rows.allocation(item.id, credit_id, taken, since, order.kind, document_id=document_id)
         return int(payment_id)
 
@@ -286,6 +286,7 @@ class _Writer:
         if item is None:
             return
         self.left[item.id] += taken
+        self.items[item.id] = replace(item, room_from=max(item.room_from, day))
         # Where an export had closed the item since it was presented, it was for this order.
         rest = order.mills - taken
         exported = self.exported.filter(
@@ -345,7 +346,7 @@ def take_back(reversals: Rows, rows: Rows, standing: Sequence[Standing], day: da
 
     Returns what debits get back. What the credits had on account is used up too.
     """
-    kinds = _debit_kinds(one.debit_id for one in standing if one.debit_id is not None)
+    gone_before = _used_up(one.debit_id for one in standing if one.debit_id is not None)
     by_credit: dict[int, list[Standing]] = defaultdict(list)
     for one in standing:
         by_credit[one.credit_id].append(one)
@@ -354,7 +355,7 @@ def take_back(reversals: Rows, rows: Rows, standing: Sequence[Standing], day: da
         head, gone, last = parts[0], 0, parts[0].credit_day
         free = head.credit_mills - sum(one.mills or 0 for one in parts)
         for one in parts:
-            if one.debit_id is None or kinds.get(one.debit_id) == "reopening":
+            if one.debit_id is None or one.debit_id in gone_before:
                 continue
             assert one.mills is not None and one.day is not None
             since = max(day, one.day)
@@ -386,8 +387,16 @@ def use_up(
     rows.allocation(debit_id, credit_id, mills, day, reason)
 
 
-def _debit_kinds(item_ids: Iterable[int]) -> dict[int, str]:
-    return {item.id: item.kind for item in item_facts(list(item_ids)).values()}
+def _used_up(debit_ids: Iterable[int]) -> set[int]:
+    """The debits that stand for money that was gone before. What we gave back of a payment is none of them:
+    if the payment itself comes back, the customer owes us what we gave."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM ledger_item WHERE id = ANY(%s) AND kind = 'reopening' "
+            "AND details ->> 'reason' IS DISTINCT FROM 'refund'",
+            [list(debit_ids)],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 # --- what comes with a return -----------------------------------------------------------------------
@@ -413,7 +422,8 @@ def record_fee(ctx: Context, company_id: int, transaction_id: int, order_id: int
                      note=f"return fee of {order.receipt}")  # fmt: skip
         if charges and order.account_id is not None:
             (item_id,) = reserve_ids("ledger_item", 1).to_list()
-            details = {"reason": "return fee", "order": order.id, "of_item": order.item_id}
+            details = {"reason": "return fee", "order": order.id, "of_item": order.item_id,
+                       "transaction": line.id}  # fmt: skip
             rows.item(item_id, order.account_id, "fee", -line.mills, line.currency, line.booking_date,
                       document_id=line.document_id, details=details)  # fmt: skip
         rows.event(FEE_EVENT, accounts, line.booking_date, {
@@ -435,12 +445,12 @@ def record_bounce(
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, shares, differences FROM cash_posting WHERE payment_id = %s AND kind = 'match'",
+            "SELECT shares, differences FROM cash_posting WHERE payment_id = %s AND kind = 'match'",
             [payment_id],
         )
-        row = cursor.fetchone()
-    data = _json(row[1]) + _json(row[2]) if row else []
-    with_it = [one["credit_item"] for one in data if one.get("credit_item")]
+        told, explained = map(_json, cursor.fetchone() or ("[]", "[]"))
+    data = told + explained
+    with_it = [one["credit_item"] for one in explained if one.get("credit_item")]
     items = item_facts([*with_it, *(one["item"] for one in data if one.get("item"))])
     accounts = sorted({account_id, *(item.account_id for item in items.values())})
 
@@ -452,9 +462,14 @@ def record_bounce(
         standing = [one for one in standing if one.kind != "credit_note"]
         taken = take_back(reversals, rows, standing, line.booking_date, "bounced")
         (posting_id,) = reserve_ids("cash_posting", 1).to_list()
-        shares = [{"item": one.debit_id, "mills": -(one.mills or 0)} for one in standing if one.debit_id]
+        shares = [
+            {"item": one.debit_id, "mills": -(one.mills or 0)}
+            for one in standing
+            if one.debit_id and one.payment_id == payment_id
+        ]
+        back = [one | {"mills": -one["mills"]} for one in explained if one.get("credit_item")]
         reversals.posting(
-            posting_id, line, RETURN, AUTO, account_id, payment_id, shares, note="bounced payment"
+            posting_id, line, RETURN, AUTO, account_id, payment_id, shares, back, note="bounced payment"
         )
         rows.event(EVENT, accounts, line.booking_date, {
             "outcome": "bounced", "payment": payment_id, "transaction": line.id,

@@ -63,22 +63,23 @@ class ExportRow:
 
 
 # Postings of a company that belong to a source: the one that brought the first document they pay, else the
-# company's main source. An undo goes out only where the source was told of what it undoes.
+# company's main source; told once, whatever source is the main one later. An undo goes out where what it
+# undoes was told.
 _TO_TELL = """
 SELECT p.id FROM cash_posting p
   JOIN cash_banktransaction t ON t.id = p.transaction_id
   LEFT JOIN cash_posting was ON p.kind = 'undo' AND was.transaction_id = p.transaction_id
         AND was.sequence = p.sequence - 1
   LEFT JOIN LATERAL (SELECT i.invoice_id FROM ledger_item i
-                      WHERE i.id = (coalesce(was.shares, p.shares) -> 0 ->> 'item')::bigint) i ON true
+                      WHERE i.id = (p.shares -> 0 ->> 'item')::bigint) i ON true
   LEFT JOIN ledger_invoice v ON v.id = i.invoice_id
- WHERE t.company_id = %(company)s AND coalesce(v.source_id, %(main)s) = %(source)s
-   AND p.recorded_at <= %(recorded_at)s
-   AND NOT EXISTS (SELECT 1 FROM cash_cashexportline x WHERE x.source_id = %(source)s AND x.posting_id = p.id)
+ WHERE t.company_id = %(company)s AND p.recorded_at <= %(recorded_at)s
+   AND NOT EXISTS (SELECT 1 FROM cash_cashexportline x WHERE x.posting_id = p.id)
    AND CASE WHEN p.kind = 'undo'
             THEN was.kind = ANY(%(kinds)s) AND EXISTS (SELECT 1 FROM cash_cashexportline x
                                                  WHERE x.source_id = %(source)s AND x.posting_id = was.id)
-            ELSE p.kind = ANY(%(kinds)s) AND NOT EXISTS (SELECT 1 FROM cash_posting u
+            ELSE coalesce(v.source_id, %(main)s) = %(source)s
+             AND p.kind = ANY(%(kinds)s) AND NOT EXISTS (SELECT 1 FROM cash_posting u
                                                    WHERE u.transaction_id = p.transaction_id
                                                      AND u.sequence > p.sequence) END
  ORDER BY t.booking_date, p.id
@@ -205,7 +206,8 @@ def _entry(posting: Posting, undone: Posting | None, facts: dict[int, dict[str, 
         rows.append(EntryRow(_COST_ACCOUNTS[kind], mills, text=text))
         rows.append(EntryRow(CUSTOMER, -mills, text=text, **facts[item]))
     on_account = amount - sum(share["mills"] for share in what.shares)
-    if on_account and what.kind in ("slip", "return"):
+    # A payment that bounced is given back by its customer; only of receipts the document may not be known.
+    if on_account and what.kind in ("slip", "return") and what.payment_id is None:
         rows.append(EntryRow(RECEIPTS, -on_account, text=text))
     elif on_account:
         rows.append(EntryRow(CUSTOMER, -on_account, document_kind="ACC", text=text, **payer))

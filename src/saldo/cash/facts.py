@@ -32,7 +32,13 @@ SELECT t.id, t.company_id, t.kind, t.status, t.booking_date, t.value_date, (t.am
 """
 _ITEMS = """
 SELECT i.id, i.company_id, i.account_id, i.kind, i.currency, p.sign, i.effective_date, i.invoice_id,
-       i.installment_no, ((p.cap - p.used) * 1000)::bigint, coalesce(v.number, m.number, '')
+       i.installment_no, ((p.cap - p.used) * 1000)::bigint, coalesce(v.number, m.number, ''),
+       greatest(i.effective_date, CASE WHEN p.has_reversal THEN (
+           SELECT max(back.effective_date) FROM (
+               SELECT a.effective_date FROM ledger_allocation a
+                WHERE a.debit_item_id = i.id OR a.credit_item_id = i.id
+                GROUP BY a.debit_item_id, a.credit_item_id, a.effective_date HAVING sum(a.amount) < 0
+           ) back) END)
   FROM ledger_item i
   JOIN ledger_item_open_projection p ON p.item_id = i.id
   LEFT JOIN ledger_invoice v ON v.id = i.invoice_id

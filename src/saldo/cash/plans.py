@@ -112,7 +112,10 @@ class LineFacts:
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """An item as allocations see it. left_mills: what nothing is set against, whatever the day (> = 0)."""
+    """An item as allocations see it. left_mills: what nothing is set against, whatever the day (> = 0).
+
+    room_from: the day from which that is so. A payment that came back left no room before it did.
+    """
 
     id: int
     company_id: int
@@ -125,6 +128,7 @@ class ItemFacts:
     installment_no: int
     left_mills: int
     number: str
+    room_from: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ REFUNDED = "cash.refunded"
 _REFUSALS = {
     "posting_sequence": "line_already_posted",
     "payment_once": "line_already_posted",
+    # Checked before under the locks; should the ledger see it otherwise, the line alone is refused.
+    "item_used_within_cap": "allocation_exceeds",
+    "item_used_within_cap_every_day": "allocation_exceeds_on_a_day",
 }
 
 
@@ -257,8 +260,8 @@ def post_refund(
         (debit_id,) = reserve_ids("ledger_item", 1).to_list()
         (posting_id,) = reserve_ids("cash_posting", 1).to_list()
         rows, left, shares = Rows(now), -line.mills, []
-        # The debit begins when the last of the credits does, or the bank's day if that is later.
-        day = max([line.booking_date, *(credit.effective_date for credit in credits)])
+        # The debit begins when the last of the credits can be used, or the bank's day if that is later.
+        day = max([line.booking_date, *(credit.room_from for credit in credits)])
         rows.item(debit_id, account_ids[0], "reopening", left, line.currency, day,
                   document_id=line.document_id, details={"reason": "refund"})  # fmt: skip
         for credit in credits:

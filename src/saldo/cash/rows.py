@@ -212,10 +212,10 @@ def _match(rows: Rows, one: Checked, posting_id: int, payment_id: int, item_ids:
     for part in one.parts:
         reason = OWN if part.item.account_id == planned.account_id else OTHERS
         foreign = part.mills if part.item.currency != line.currency else None
-        rows.allocation(part.item.id, payment_item, part.debit_mills, max(day, part.item.effective_date),
+        rows.allocation(part.item.id, payment_item, part.debit_mills, max(day, part.item.room_from),
                         reason, foreign, document_id=document_id)  # fmt: skip
     for credit, debit, mills in one.credits:
-        since = max(day, debit.effective_date, credit.effective_date)
+        since = max(day, debit.room_from, credit.room_from)
         rows.allocation(debit.id, credit.id, mills, since, CREDIT_TAKEN, document_id=document_id)
     differences = _write_off(rows, one, item_ids)
     rows.posting(
@@ -242,7 +242,7 @@ def _write_off(rows: Rows, one: Checked, item_ids: Iterator[int]) -> list[dict[s
     made = {}
     for difference, item in one.written:
         kind, reason = WRITTEN[difference.kind]
-        day, id_ = max(one.line.booking_date, item.effective_date), next(item_ids)
+        day, id_ = max(one.line.booking_date, item.room_from), next(item_ids)
         rows.item(id_, item.account_id, kind, -difference.mills, item.currency, day,
                   invoice_id=item.invoice_id, installment_no=item.installment_no,
                   document_id=one.line.document_id, details={"reason": reason})  # fmt: skip

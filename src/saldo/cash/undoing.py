@@ -49,7 +49,8 @@ def undo(ctx: Context, transaction_id: int, note: str = "") -> int:
     """Undo the last posting of a line; returns the id of the posting that undoes it.
 
     Raises SaldoError: line_unknown, line_not_posted, line_undone_elsewhere (slips and returns are undone
-    where they were posted), posting_used (its payment came back, or a credit that it freed was used since).
+    where they were posted), posting_used (its payment came back, a credit that it freed was used since, or
+    the fee that it charged was paid).
     """
     line = _line(transaction_id)
     posting = _last(line)
@@ -67,6 +68,8 @@ def undo(ctx: Context, transaction_id: int, note: str = "") -> int:
             _undo_match(posting, reversals, rows)
         elif posting.kind == REFUND:
             _undo_refund(posting, reversals, rows)
+        elif posting.account_id is not None:
+            _undo_fee(posting, rows)
         reversals.write()
         (posting_id,) = reserve_ids("cash_posting", 1).to_list()
         rows.posting(posting_id, fresh, UNDO, MANUAL, posting.account_id, posting.payment_id, note=note)
@@ -177,3 +180,18 @@ def _undo_refund(posting: Posting, reversals: Rows, rows: Rows) -> None:
     rows.item(counter, debit.account_id, "reopening", -total, debit.currency, latest,
               details={"reason": REASON})  # fmt: skip
     rows.allocation(debit_id, counter, total, latest, REASON)
+
+
+def _undo_fee(posting: Posting, rows: Rows) -> None:
+    """The fee of a return that was charged to the customer is not owed any more."""
+    charged = Item.objects.filter(
+        account_id=posting.account_id, kind="fee", details__transaction=posting.transaction_id,
+        recorded_at=posting.recorded_at,
+    )  # fmt: skip
+    for fee in item_facts(charged.values_list("id", flat=True)).values():
+        if _standing("debit_item_id", [fee.id]):
+            raise SaldoError("posting_used", line=posting.transaction_id)
+        (counter,) = reserve_ids("ledger_item", 1).to_list()
+        rows.item(counter, fee.account_id, "reopening", -fee.left_mills, fee.currency, fee.effective_date,
+                  details={"reason": REASON})  # fmt: skip
+        rows.allocation(fee.id, counter, fee.left_mills, fee.effective_date, REASON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import IntegrityError
@@ -12,6 +13,7 @@ from saldo.cash.collecting import Move, record
 from saldo.cash.collections import in_flight, orders, rules_of, tie_order
 from saldo.core import collecting
 from saldo.core.context import Context
+from saldo.core.errors import SaldoError
 
 CHUNK_ORDERS = 400
 
@@ -25,14 +27,19 @@ class Settled:
 
 
 def recorded(ctx: Context, company_id: int, moves: Sequence[Move]) -> int:
-    """Record moves in chunks; a chunk that the ledger's rules refuse is tried move by move."""
+    """Record moves in chunks; a chunk that the ledger's rules refuse is tried move by move.
+
+    What is refused alone stays as it was, and holds up nobody else's money.
+    """
     news = 0
     for start in range(0, len(moves), CHUNK_ORDERS):
         chunk = moves[start : start + CHUNK_ORDERS]
         try:
             news += len(record(ctx, company_id, chunk))
-        except IntegrityError:
-            news += sum(len(record(ctx, company_id, [move])) for move in chunk)
+        except (IntegrityError, SaldoError):
+            for move in chunk:
+                with suppress(SaldoError):
+                    news += len(record(ctx, company_id, [move]))
     return news
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from saldo.analytics.export_diff import ExportDiff
 from saldo.cash.acknowledgements import (
+    USED_BY_ERP,
     BankCredit,
     WaitingPosting,
     bank_credits,
@@ -107,7 +108,7 @@ def _use(ctx: Context, credit: BankCredit, closed: list[Closed]) -> bool:
         return False
     shares = [entries.Share(one.item_id, from_mills(one.mills)) for one in paid]
     try:
-        entries.allocate(ctx, credit.item_id, shares, "used by the ERP", credit.booking_date)
+        entries.allocate(ctx, credit.item_id, shares, USED_BY_ERP, credit.booking_date)
     except SaldoError:
         # Somebody was faster; what is left shows as it is.
         return False
