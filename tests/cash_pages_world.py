@@ -35,7 +35,7 @@ class CashWorld:
 def item_of(number: str) -> int:
     from saldo.ledger.models import Item
 
-    return int(Item.objects.get(invoice__number=number, amount__gt=0).id)
+    return int(Item.objects.get(invoice__number=number, kind="installment").id)
 
 
 def add_bank(company_id: int, iban: str, name: str) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from saldo.cash.models import BankTransaction, MatchPolicy, Posting
 from saldo.ledger.models import ItemOpenProjection
 from tests.cash_pages_world import DAY, STRANGER, CashWorld, add_line, build_cash, item_of, propose
-from tests.web_world import user
+from tests.web_world import AS_OF, user
 
 MAX_QUERIES = 12
 READERS = ("administrator", "credit_manager", "collector", "cash_specialist", "cfo", "customer_care")
@@ -114,6 +114,25 @@ def test_the_pane_says_what_would_change_and_confirming_does_exactly_that(cash: 
     undone = client.post(reverse("cash_undo", args=[cash.lines["sure"]]), headers={"HX-Request": "true"})
     assert json.loads(undone["HX-Trigger"])["saldo:posted"]["state"] == "undone"
     assert left("AURO-11/25") == Decimal("9001.500")
+
+
+def test_a_line_takes_the_place_of_what_the_erp_told(cash: CashWorld) -> None:
+    from saldo.ledger.models import Allocation, Item
+
+    item = Item.objects.get(id=item_of("AURO-11/25"))
+    facts = {"company_id": item.company_id, "recorded_at": item.recorded_at, "effective_date": AS_OF}
+    told = Item.objects.create(
+        account_id=item.account_id, invoice_id=item.invoice_id, kind="closure", amount=-item.amount,
+        currency="EUR", **facts,
+    )  # fmt: skip
+    Allocation.objects.create(debit_item=item, credit_item=told, amount=item.amount, reason="closed", **facts)
+    client = login(cash)
+    pane = text(client.get(reverse("cash_line", args=[cash.lines["sure"]]), headers={"HX-Request": "true"}))
+    assert "saldata per il gestionale" in pane and "36.016,00" in pane and "45.017,50" not in pane
+    act(client, cash, "sure", do="confirm", proposal=first_proposal(cash, "sure"))
+    assert left("AURO-11/25") == 0
+    kinds = Allocation.objects.filter(debit_item=item).values_list("credit_item__kind", "amount")
+    assert sum(amount for kind, amount in kinds if kind == "payment") == item.amount
 
 
 def test_another_proposal_is_chosen_not_confirmed(cash: CashWorld) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ from saldo.core.aging import bucket_of
 from saldo.core.context import Context
 from saldo.core.matching.records import SHORT
 from saldo.core.money import from_mills, to_mills
+from saldo.ledger.provisional import LEAD_DAYS
+from saldo.ledger.queries import PROVISIONAL_KINDS
 from saldo.ledger.statement import ItemRow, Totals, totals
 
 ZERO = Decimal(0)
@@ -59,13 +61,19 @@ SELECT i.id, i.account_id, c.name AS account_name, i.kind, i.installment_no, i.a
        coalesce((SELECT t.due_date FROM ledger_itemterms t WHERE t.item_id = i.id
                   ORDER BY t.effective_date DESC, t.recorded_at DESC, t.id DESC LIMIT 1),
                 i.due_date) AS due_date,
-       p.sign * (p.cap - p.used) AS balance
+       p.sign * (p.cap - p.used) AS balance, coalesce(told.amount, 0) AS told
   FROM ledger_item i
   JOIN ledger_item_open_projection p ON p.item_id = i.id
   JOIN parties_customeraccount a ON a.id = i.account_id AND a.company_id = %(company)s
   JOIN parties_customer c ON c.id = a.customer_id
   LEFT JOIN ledger_invoice inv ON inv.id = i.invoice_id
   LEFT JOIN ledger_payment pay ON pay.id = i.payment_id
+  LEFT JOIN LATERAL (
+      SELECT sum(a.amount) AS amount FROM ledger_allocation a JOIN ledger_item c ON c.id = a.credit_item_id
+       WHERE a.debit_item_id = i.id AND p.used > 0
+         AND (c.kind = ANY(%(provisional)s) AND a.effective_date >= %(booked)s
+              OR c.kind = 'payment' AND c.payment_id IS NULL AND a.effective_date >= %(settled)s)
+  ) told ON true
  WHERE i.account_id = ANY(%(accounts)s::bigint[]) AND NOT p.used_up OR i.id = ANY(%(items)s::bigint[])
  ORDER BY i.amount < 0, due_date, number, i.installment_no, i.id
 """
@@ -73,7 +81,10 @@ SELECT i.id, i.account_id, c.name AS account_name, i.kind, i.installment_no, i.a
 
 @dataclass(frozen=True, slots=True)
 class DeskItem:
-    """An item as a bank line may pay it. balance is signed: negative is a credit of the customer's."""
+    """An item as a bank line may pay it. balance is signed: negative is a credit of the customer's.
+
+    told: what an export told as taken from it on the line's day or later, which the line may be the cause of.
+    """
 
     id: int
     account_id: int
@@ -89,6 +100,12 @@ class DeskItem:
     late_days: int
     payment_method: str = ""
     order_ref: str = ""
+    told: Decimal = ZERO
+
+    @property
+    def available(self) -> Decimal:
+        """The most that a line may pay of it."""
+        return self.balance + self.told
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +118,27 @@ class Part:
     differences: tuple[tuple[str, Decimal], ...] = ()
 
     @property
+    def taken(self) -> Decimal:
+        return self.paid + sum((amount for kind, amount in self.differences if kind != SHORT), ZERO)
+
+    @property
+    def given_way(self) -> Decimal:
+        """What an export told of the item and this payment takes the place of."""
+        return max(ZERO, min(self.taken, self.item.told))
+
+    @property
+    def open(self) -> Decimal:
+        """What the item has for this payment."""
+        return self.item.balance + self.given_way
+
+    @property
     def stays(self) -> Decimal:
-        gone = sum((amount for kind, amount in self.differences if kind != SHORT), ZERO)
-        return self.item.balance - self.paid - gone
+        return self.open - self.taken
 
     @property
     def is_possible(self) -> bool:
         """Whether the item still has as much as this takes."""
-        return min(self.item.balance, ZERO) <= self.stays <= max(self.item.balance, ZERO)
+        return min(self.open, ZERO) <= self.stays <= max(self.open, ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +157,11 @@ class Proposal:
     reasons: tuple[dict[str, Any], ...]
     shares: tuple[Mapping[str, Any], ...]
     differences: tuple[Mapping[str, Any], ...]
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether it explains what an export told already."""
+        return any(part.given_way for part in self.parts)
 
     @property
     def is_possible(self) -> bool:
@@ -199,8 +234,8 @@ def line(ctx: Context, line_id: int) -> Line | None:
             if name in row:
                 row[name] = _loaded(row[name])
     named = [share["item"] for row in (*postings, *proposals) for share in row["shares"]]
-    items = {item.id: item for item in desk_items(ctx, (), named)}
     facts = found[0]
+    items = {item.id: item for item in desk_items(ctx, (), named, facts["booking_date"])}
     return Line(
         id=line_id,
         amount=facts["amount"],
@@ -263,11 +298,17 @@ def _posting(row: Mapping[str, Any], items: Mapping[int, DeskItem]) -> PostingRo
     )
 
 
-def desk_items(ctx: Context, account_ids: Sequence[int], item_ids: Sequence[int] = ()) -> list[DeskItem]:
+def desk_items(
+    ctx: Context, account_ids: Sequence[int], item_ids: Sequence[int] = (), booked: date | None = None
+) -> list[DeskItem]:
     """The open items of these accounts, and these items even if settled: debits by due date first."""
     if not account_ids and not item_ids:
         return []
-    params = {"company": ctx.company_id, "accounts": list(account_ids), "items": list(item_ids)}
+    day = booked or date.max
+    params = {
+        "company": ctx.company_id, "accounts": list(account_ids), "items": list(item_ids), "booked": day,
+        "settled": day - timedelta(days=LEAD_DAYS), "provisional": list(PROVISIONAL_KINDS),
+    }  # fmt: skip
     return [_item(row, ctx.as_of) for row in rows_of(_ITEMS, params)]
 
 
@@ -288,7 +329,7 @@ def changes(
     others = [part.item.account_id for part in parts]
     wanted = list(dict.fromkeys([*account_ids, *others]))
     found = desk_items(ctx, wanted)
-    paid = {part.item.id: part.item.balance - part.stays for part in parts}
+    paid = {part.item.id: part.taken - part.given_way for part in parts}
     told = []
     for account_id in wanted:
         own = [item for item in found if item.account_id == account_id and item.currency == currency]

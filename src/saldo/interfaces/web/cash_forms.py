@@ -44,11 +44,11 @@ class SplitRow:
 
     @property
     def stays(self) -> Decimal:
-        return self.item.balance - self.paid
+        return Part(self.item, self.paid).stays
 
     @property
     def is_too_much(self) -> bool:
-        return not min(self.item.balance, ZERO) <= self.stays <= max(self.item.balance, ZERO)
+        return not Part(self.item, self.paid).is_possible
 
     @property
     def part(self) -> Part:
@@ -146,7 +146,8 @@ def pane(request: HttpRequest, found: Line) -> dict[str, Any]:
         "line": found,
         "mode": mode,
         "chosen": chosen,
-        "others": [each for each in found.proposals if chosen is None or each.id != chosen.id],
+        "others": [each for each in found.proposals if each.account_id and each != chosen],
+        "clues": [why for each in found.proposals if not each.account_id for why in each.reasons],
         "is_duplicate": chosen is not None and chosen.kind == DUPLICATE,
         "may_act": request.desk.may_post_cash and found.posted is None and not found.is_held,
         "steps": [posting for posting in found.postings[:-1]] if found.postings else [],
@@ -203,7 +204,7 @@ def split_of(ctx: Any, found: Line, typed: QueryDict, chosen: Proposal | None) -
     parts = {part.item.id: part for part in chosen.parts} if fresh and chosen else {}
     others += [part.item.account_id for part in parts.values() if part.item.account_id != account_id]
     accounts = list(dict.fromkeys(each for each in (account_id, *others) if each))
-    items = desk_items(ctx, accounts, list(parts))
+    items = desk_items(ctx, accounts, list(parts), found.facts["booking_date"])
     deducts = typed.get("deduct") == "1"
     rows = [
         _proposed_row(item, parts[item.id], deducts)

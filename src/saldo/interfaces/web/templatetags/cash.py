@@ -53,7 +53,7 @@ def line_summary(row: LineRow) -> str:
     elif row.proposal == ADVANCE and not row.posted:
         paid = _("advance")
     else:
-        paid = _("on account")
+        paid = " · ".join(part for part in (_("on account"), row.text[:TEXT_CHARACTERS]) if part)
     is_other = search_text(row.account_name) != search_text(row.payer)
     return f"{paid} · {row.account_name}" if is_other and row.account_name and row.payer else paid
 
@@ -192,3 +192,9 @@ def field_labels(text: str) -> list[tuple[str, str]]:
     words = {"number": _("Account number"), "creditor": _("Creditor identifier (SDD)")}
     pairs = [pair.partition(":") for pair in text.split()]
     return [(name, words.get(word, word)) for name, _colon, word in pairs]
+
+
+@register.filter
+def ends_in(number: str, sequence: str) -> bool:
+    """Whether a statement's number says its sequence already."""
+    return number.endswith(sequence)

@@ -159,7 +159,11 @@ def line_page(request: HttpRequest, line_id: int) -> HttpResponse:
     if request.htmx:
         part = "_changes.html" if request.GET.get("part") == "changes" else "_pane.html"
         return render(request, f"web/cash/{part}", shown)
-    wanted, _steps = _dated(request, line_filter(request.GET))
+    wanted = line_filter(request.GET)
+    if wanted.view == "day" and wanted.day is None and wanted.statement_id is None:
+        wanted = replace(wanted, day=found.facts["booking_date"])
+    else:
+        wanted, _steps = _dated(request, wanted)
     ids = lists.waiting_ids(request.desk.ctx, wanted)
     at = ids.index(line_id) if line_id in ids else -1
     shown |= {
