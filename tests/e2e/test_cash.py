@@ -23,8 +23,9 @@ def cash(page: Any) -> CashWorld:
 
 def log_in(page: Any) -> None:
     page.goto("/login/")
+    page.get_by_label("Utente").focus()
     page.keyboard.type("carla")
-    page.keyboard.press("Tab")
+    page.get_by_label("Password").focus()
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.locator("nav.side").wait_for()
