@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,7 +21,7 @@ from saldo.flows.import_documents import import_file
 from saldo.identity.models import Event
 from saldo.ledger import entries
 from saldo.ledger.models import Payment
-from saldo.ledger.queries import projection_differences
+from saldo.ledger.queries import projection_differences, totals
 from tests.cash_world import DAY, World, balances, context
 
 pytestmark = pytest.mark.django_db
@@ -305,3 +306,44 @@ def test_an_automatic_posting_teaches_only_what_the_line_itself_shows(world: Wor
     assert len(post_many(context(), world.company.id, plans).done) == 3
     learnt = aliases(context(), world.company.id).select("value", "account_id").rows()
     assert learnt == [("IT03", beta), ("IT01", acme)]
+
+
+def test_deductions_of_an_item_are_not_more_than_stays_open(world: World) -> None:
+    acme = world.account("Acme S.r.l.")
+    item, line = world.invoice(acme, "F-1", "100.00"), world.line("60.00")
+    twice = [Objection(item, mills("40")), Objection(item, mills("40"))]
+    share = [Share(item, mills("60"))]
+    refused("allocation_exceeds", lambda: post_match(context(), line, acme, share, deductions=twice))
+    assert balances(acme) == {"F-1": "100.00"}
+
+
+def test_figures_as_known_before_do_not_change_with_what_is_undone_later(world: World) -> None:
+    acme = world.account("Acme S.r.l.")
+    item, note = world.invoice(acme, "F-1", "130.00"), world.credit_note(acme, "N-1", "30.00")
+    line, other = world.line("100.00"), world.line("70.00")
+
+    def known(at: datetime) -> list[object]:
+        days = (DAY, DAY + timedelta(days=1), date(2026, 12, 31))
+        asked = [replace(context(day), known_at=at, company_id=world.company.id) for day in days]
+        return [totals(ctx).to_dicts() for ctx in asked]
+
+    def by_hand() -> None:
+        payment = post_on_account(context(), other, acme).payment_item_id
+        entries.allocate(context(), payment or 0, [entries.Share(item, Decimal(30))])
+
+    seen = []
+    for step in (
+        lambda: post_match(context(), line, acme, [Share(item, mills("130")), Share(note, -mills("30"))]),
+        lambda: undo(context(), line),
+        lambda: post_match(
+            context(), line, acme, [Share(item, mills("95"))], [Difference("charges", item, mills("5"))]
+        ),
+        by_hand,
+        lambda: undo(context(), other),
+        lambda: undo(context(), line),
+    ):
+        step()
+        at = datetime.now(UTC)
+        seen.append((at, known(at)))
+    assert len({str(figures) for _, figures in seen}) >= 4
+    assert all(known(at) == figures for at, figures in seen)

@@ -314,6 +314,47 @@ def test_what_was_given_back_of_a_payment_that_bounces_is_owed(world: World) -> 
     assert world.totals("2026-04-07")["credits_mills"] == 0
 
 
+def test_a_second_line_for_a_credited_slip_is_other_money(world: World) -> None:
+    from saldo.cash.collecting import SLIP as SLIP_LINE
+    from saldo.cash.collecting import LineTold, Move, record
+    from saldo.cash.collections import orders
+
+    presented(world)
+    (order,) = orders(world.ctx("2026-04-01"), all_days=True)
+    first, second = (world.line("2026-03-31", "1000.00", "EFFETTI SBF", "30") for _ in range(2))
+
+    def credited(line: int) -> None:
+        """As a run decides that saw the slip before the other line was posted."""
+        move = Move(order.id, "credited", D("2026-03-31"), transaction_id=line)
+        record(world.ctx("2026-04-01"), world.company.id, [move], LineTold(line, SLIP_LINE))
+
+    credited(first)
+    with pytest.raises(SaldoError) as caught:
+        credited(second)
+    assert caught.value.code == "collection_batch_unknown"
+    assert [one.transaction_id for one in world.apply("2026-04-02").waiting] == [second]
+
+
+@pytest.mark.parametrize("mode", ["post", "by hand"])
+def test_a_transfer_does_not_take_the_place_of_a_receipt_that_fell_due(world: World, mode: str) -> None:
+    from saldo.cash.postings import post_match, post_on_account
+    from saldo.core.matching.records import Share
+    from saldo.ledger import entries
+
+    presented(world)
+    world.line("2026-03-31", "1000.00", "RIBA DISTINTA 000042 N. 1", "30")
+    world.apply("2026-04-01")
+    line, account = world.line("2026-03-20", "400.00", "BONIFICO"), world.accounts["C1"]
+    with pytest.raises(SaldoError, match=r"more than|exceeds|than is"):
+        if mode == "post":
+            post_match(world.ctx("2026-04-01"), line, account, [Share(world.items["7/26"], 400_000)])
+        else:
+            done = post_on_account(world.ctx("2026-04-01"), line, account)
+            share = entries.Share(world.items["7/26"], Decimal(400))
+            entries.allocate(world.ctx("2026-04-01"), done.payment_item_id or 0, [share])
+    assert world.against("7/26") == [("provisional_payment", Decimal("1000.000"))]
+
+
 @pytest.mark.parametrize("first", ["flow", "line"])
 def test_line_and_flow_make_one_return(world: World, first: str) -> None:
     presented(world)

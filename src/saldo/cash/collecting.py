@@ -30,6 +30,7 @@ from saldo.cash.postings import changing, locked
 from saldo.cash.rows import Rows
 from saldo.core import collecting
 from saldo.core.context import Context
+from saldo.core.errors import SaldoError
 from saldo.core.money import decimal_text
 from saldo.core.normalize import normalized_number
 from saldo.ledger.queries import provisional_allocations
@@ -101,9 +102,11 @@ class Standing:
 
 
 def record(ctx: Context, company_id: int, moves: Sequence[Move], told: LineTold | None = None) -> list[Move]:
-    """Write what of the moves is news; returns it. The line is posted even where the moves are no news.
+    """Write what of the moves is news; returns it. A return is posted even where the moves are no news, since
+    a flow had told it; a credit is not: it is other money.
 
-    Raises SaldoError: line_unknown, line_already_posted, line_not_booked, line_quarantined.
+    Raises SaldoError: line_unknown, line_already_posted, line_not_booked, line_quarantined,
+    collection_batch_unknown (credited by another line meanwhile).
     """
     found = orders_by_id(ctx, {move.order_id for move in moves})
     account_ids = sorted({order.account_id for order in found if order.account_id is not None})
@@ -145,6 +148,8 @@ class _Writer:
 
     def write(self) -> list[Move]:
         news = [move for move in self.moves if self._is_news(move)]
+        if self.told is not None and self.told.kind == SLIP and len(news) < len(self.moves):
+            raise SaldoError("collection_batch_unknown", batch=self.orders[self.moves[0].order_id].number)
         for move in news:
             self._apply(move, self.orders[move.order_id])
         if self.told is not None and self.told.kind == RETURN:
@@ -154,7 +159,7 @@ class _Writer:
                 self._share(self.orders[move.order_id])
             self._posting()
         self.reversals.write()
-        self.rows.write(self.given)
+        self.rows.write(self.given, with_receipts=True)
         frame = pl.DataFrame(self.results, schema=_RESULT, orient="row")
         copy_in(
             "cash_collectionresult",
@@ -186,13 +191,13 @@ class _Writer:
         order = self.orders[move.order_id]
         if move.outcome == collecting.UNKNOWN:
             return not order.is_unclear
+        if move.outcome == collecting.CREDITED:
+            return order.credited_date is None
         if order.state == collecting.RETURNED:
             return False
         if move.outcome in collecting.ENDS:
             return True
         stages = (collecting.CREDITED, collecting.PROVISIONAL, collecting.PAID)
-        if move.outcome == collecting.CREDITED:
-            return order.credited_date is None
         return order.state not in stages[stages.index(move.outcome) :]
 
     # --- what follows -----------------------------------------------------------------------------------

@@ -274,6 +274,8 @@ class Checks:
             if difference.kind in WRITTEN
         ]
         for part in parts:
+            if part.debit_mills < 0 or (part.mills > 0) != (part.debit_mills > 0):
+                raise SaldoError("entry_amount_invalid", number=part.item.number, amount="0")
             self._take(part.item, part.debit_mills, line)
         for credit, debit, mills in pairs:
             self._take(credit, mills, line)
@@ -282,9 +284,11 @@ class Checks:
             if difference.mills <= 0:
                 raise SaldoError("entry_amount_invalid", number=item.number, amount=str(difference.mills))
             self._take(item, difference.mills, line)
+        objected: dict[int, int] = {}
         for objection in planned.deductions:
             item = self._item(objection.item_id, 1, company_id)
-            if not 0 < objection.mills <= self.left[item.id]:
+            objected[item.id] = objected.get(item.id, 0) + objection.mills
+            if not 0 < objection.mills <= objected[item.id] <= self.left[item.id]:
                 raise _exceeds(item, objection.mills)
         unapplied = line.mills - sum(share.mills for share in planned.shares)
         return Checked(planned, line, pairs, [part for part in parts if part.mills], written, unapplied)

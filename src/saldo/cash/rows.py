@@ -135,15 +135,16 @@ class Rows:
         told = json.dumps(data)
         self.events.extend((kind, "account", account_id, day, told) for account_id in sorted(account_ids))
 
-    def write(self, given: Mapping[tuple[int, date], int] | None = None) -> None:
+    def write(self, given: Mapping[tuple[int, date], int] | None = None, with_receipts: bool = False) -> None:
         """Postings first: who comes second to a line is refused before the ledger is touched. Then what
-        exports told gives way (``given``), and then the ledger's rows find room."""
+        exports told gives way (``given``; with_receipts: what receipts stand for too), and then the ledger's
+        rows find room."""
         at = pl.lit(str(self.ctx.recorded_at)).alias("recorded_at")
         company = pl.lit(self.ctx.company_id, pl.Int64).alias("company_id")
         actor = pl.lit(self.ctx.actor).alias("actor")
         copy_in("cash_posting", _frame(self.postings, _POSTING).with_columns(at, actor))
         if given:
-            give_way(self.ctx, _wanted(given))
+            give_way(self.ctx, _wanted(given), with_receipts=with_receipts)
         if self.payments:
             source = pl.lit(bank_source()).alias("source_id")
             copy_in("ledger_payment", _frame(self.payments, _PAYMENT).with_columns(at, company, source))

@@ -101,8 +101,8 @@ def _apply(
         elif not _bounce(ctx, company_id, line, told) and marks.role == collecting.RETURN_LINE:
             _return(ctx, company_id, book, line, marks, told)
     except SaldoError as error:
-        # Somebody else posted it at this moment: it is dealt with.
-        if error.code != "line_already_posted":
+        # Somebody else posted it, or another line of the same slip, at this moment: the next run sees it.
+        if error.code not in ("line_already_posted", "collection_batch_unknown"):
             raise
 
 

@@ -254,12 +254,17 @@ def reopen(
     return _take_back(ctx, taken, reason)
 
 
-def give_way(ctx: Context, wanted: pl.DataFrame, reason: str = "the payment is known now") -> int:
+def give_way(
+    ctx: Context,
+    wanted: pl.DataFrame,
+    reason: str = "the payment is known now",
+    with_receipts: bool = False,
+) -> int:
     """Take back what exports told about items, up to take_mills of each, for a bank line that explains it.
 
     wanted: item_id (once), take_mills, booking_date of the line. Only what the line can be the cause of gives
     way (``provisional.may_explain``), the nearest day first. Each reversal is a correction of the day it
-    corrects.
+    corrects. with_receipts: also what receipts and direct debits stand for, which only they themselves pay.
     """
     assert ctx.recorded_at is not None
     if wanted.is_empty():
@@ -269,7 +274,7 @@ def give_way(ctx: Context, wanted: pl.DataFrame, reason: str = "the payment is k
     since = first - timedelta(days=LEAD_DAYS)
     distance = (pl.col("effective_date") - pl.col("booking_date")).dt.total_days()
     standing = (
-        explainable(ctx, since, item_ids=wanted["item_id"].to_list(), with_receipts=True)
+        explainable(ctx, since, item_ids=wanted["item_id"].to_list(), with_receipts=with_receipts)
         .join(wanted.select("item_id", "take_mills", "booking_date"), on="item_id")
         .filter(may_explain(pl.col("booking_date")))
         .sort("item_id", distance.abs(), "counter_item_id")
