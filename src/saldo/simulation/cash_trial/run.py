@@ -67,6 +67,7 @@ class CashTrial:
     troubles: Counter[str] = field(default_factory=Counter)
     open: dict[int, BankLine] = field(default_factory=dict)
     details: list[str] = field(default_factory=list)
+    troubled: set[tuple[str, int]] = field(default_factory=set)
     refused_files: Counter[str] = field(default_factory=Counter)
 
     def write_details(self, path: Path) -> None:
@@ -232,12 +233,13 @@ def _work(
     """The desk's day: what is wrong is taken back; slips and returns; the largest transfers first."""
     desk = trial.desk
     for line in wrong:
-        if _tried(trial, "undo", lambda line=line: desk.take_back(line)):
+        if _tried(trial, "undo", line, lambda line=line: desk.take_back(line)):
             posted.pop(line.id, None)
     waiting = [line for line in trial.open.values() if line.id not in posted]
     for line in sorted(waiting, key=lambda line: line.id):
         if trial.kinds[line.payment_id] != "transfer":
-            _tried(trial, trial.kinds[line.payment_id], lambda line=line: _book_other(trial, line))
+            kind = trial.kinds[line.payment_id]
+            _tried(trial, kind, line, lambda line=line: _book_other(trial, line))
     transfers = [line for line in waiting if trial.kinds[line.payment_id] == "transfer"]
     transfers.sort(key=lambda line: (line.booking_date > trial.desk.day, -line.cents))
     for line in transfers[: trial.job.capacity]:
@@ -247,7 +249,7 @@ def _work(
         if first is not None and verdict(truth, *_of_best(trial, first)) != RIGHT:
             first = None
         _tried(
-            trial, "transfer",
+            trial, "transfer", line,
             lambda line=line, truth=truth, accounts=accounts, first=first: desk.post_rightly(
                 line, truth, accounts, first
             ),
@@ -266,6 +268,7 @@ def _close_rests(trial: CashTrial) -> None:
         _tried(
             trial,
             "close the rest",
+            line,
             lambda line=line, truth=truth, cleared=cleared: trial.desk.close_rest(
                 line.company_id, truth, cleared
             ),
@@ -296,11 +299,16 @@ def _whose(trial: CashTrial, truth: Truth) -> list[int]:
     return [trial.desk.accounts[a] for a in dict.fromkeys(accounts) if a in trial.desk.accounts]
 
 
-def _tried(trial: CashTrial, what: str, work: Callable[[], None]) -> bool:
+def _tried(trial: CashTrial, what: str, line: BankLine, work: Callable[[], None]) -> bool:
     try:
         work()
     except (SaldoError, KeyError) as error:
         code = error.code if isinstance(error, SaldoError) else "not known"
-        trial.troubles[f"{what}: {code}"] += 1
+        if (what, line.id) not in trial.troubled:  # the desk tries again every day
+            trial.troubled.add((what, line.id))
+            trial.troubles[f"{what}: {code}"] += 1
+            trial.details.append(
+                f"trouble {what} #{line.payment_id} {line.booking_date} {line.cents}: {error}"
+            )
         return False
     return True
