@@ -280,3 +280,19 @@ def test_a_bounced_payment_takes_back_each_of_its_rows(world: World) -> None:
 def entries_of(data: bytes) -> list[tuple[str, str, str]]:
     rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")), delimiter=";")
     return [(one["conto"], one["dare"], one["avere"]) for one in rows]
+
+
+def test_the_part_of_cash_on_account_that_the_erp_used(world: World) -> None:
+    erp = Erp(world)
+    items = [row("F1", "100,00", "100,00"), row("F2", "300,00", "300,00")]
+    erp.tells(DAY1, *items)
+    line = world.line("300.00", "acconto")
+    post_on_account(context(DAY2), line, account())
+    told = "ACME;AC7;AC;11/03/2026;;-300,00;{};"
+    assert erp.tells(DAY2, *items, told.format("-300,00")).counts["tied"] == 1
+    # F2 was paid by other cash, since the list has all of AC7 on account still.
+    assert erp.tells(DAY3, items[0], told.format("-300,00")).counts["used"] == 0
+    assert balances(account()) == {f"BT{line}.1": "-300.00", "F1": "100.00"}
+    assert erp.tells(date(2026, 3, 13), told.format("-200,00")).counts["used"] == 1
+    assert balances(account()) == {f"BT{line}.1": "-200.00"}
+    assert projection_differences() == []

@@ -134,14 +134,21 @@ def acknowledge(
     return made
 
 
-TIED_SCHEMA = {"account_id": pl.Int64, "number_norm": pl.String, "year": pl.Int16}
+TIED_SCHEMA = {
+    "account_id": pl.Int64,
+    "number_norm": pl.String,
+    "year": pl.Int16,
+    "transaction_id": pl.Int64,
+}
 
 
 def tied_lines(source_id: int, account_ids: Sequence[int]) -> pl.DataFrame:
     """TIED_SCHEMA: lines of a source that are cash which a bank line told already."""
     sql = """
-    SELECT account_id, number_norm, year FROM ledger_paymentsighting
-     WHERE source_id = %(source)s AND account_id = ANY(%(accounts)s)
+    SELECT g.account_id, g.number_norm, g.year, p.transaction_id
+      FROM ledger_paymentsighting g
+      LEFT JOIN cash_posting p ON p.payment_id = g.payment_id AND p.kind = 'match'
+     WHERE g.source_id = %(source)s AND g.account_id = ANY(%(accounts)s)
     """
     return copy_out(sql, {"source": source_id, "accounts": list(account_ids)}, TIED_SCHEMA)
 
@@ -214,8 +221,9 @@ def tie(ctx: Context, ties: pl.DataFrame, source_id: int, document_id: int) -> i
 
 @dataclass(frozen=True, slots=True)
 class BankCredit:
-    """What is left on account of a bank payment."""
+    """What is left on account of the payment of a bank line."""
 
+    transaction_id: int
     item_id: int
     account_id: int
     currency: str
@@ -226,11 +234,12 @@ class BankCredit:
 def bank_credits(ctx: Context, account_ids: Sequence[int], since: date) -> list[BankCredit]:
     """Cash on account that bank lines brought since a day, the oldest first."""
     sql = """
-    SELECT i.id, i.account_id, i.currency, i.effective_date, ((p.cap - p.used) * 1000)::bigint
+    SELECT x.transaction_id, i.id, i.account_id, i.currency, i.effective_date,
+           ((p.cap - p.used) * 1000)::bigint
       FROM ledger_item_open_projection p JOIN ledger_item i ON i.id = p.item_id
+      JOIN cash_posting x ON x.payment_id = i.payment_id AND x.kind = 'match'
      WHERE p.account_id = ANY(%(accounts)s) AND p.company_id = %(company)s AND p.kind = 'payment'
        AND NOT p.used_up AND p.effective_date BETWEEN %(since)s AND %(as_of)s
-       AND EXISTS (SELECT 1 FROM cash_posting x WHERE x.payment_id = i.payment_id AND x.kind = 'match')
      ORDER BY i.effective_date, i.id
     """
     params = {"accounts": list(account_ids), "company": ctx.company_id, "since": since, "as_of": ctx.as_of}

@@ -175,8 +175,9 @@ def _items(item_ids: set[int]) -> dict[int, dict[str, Any]]:
     sql = """
     SELECT i.id, a.code, c.name,
            CASE v.kind WHEN 'invoice' THEN 'FT' WHEN 'debit_note' THEN 'ND' WHEN 'credit_note' THEN 'NC'
-                       ELSE '' END,
-           coalesce(v.number, ''), v.document_date, i.installment_no, i.due_date
+                       ELSE CASE i.kind WHEN 'payment' THEN 'ACC' ELSE '' END END,
+           coalesce(v.number, ''), v.document_date,
+           CASE WHEN i.invoice_id IS NOT NULL THEN i.installment_no END, i.due_date
       FROM ledger_item i JOIN parties_customeraccount a ON a.id = i.account_id
       JOIN parties_customer c ON c.id = a.customer_id
       LEFT JOIN ledger_invoice v ON v.id = i.invoice_id

@@ -29,8 +29,9 @@ def with_awaited(ctx: Context, known: pl.DataFrame, company_ids: Sequence[int]) 
 
 def without_tied(
     ctx: Context, frame: pl.DataFrame, company_ids: Sequence[int], source_id: int, document_id: int
-) -> pl.DataFrame:
-    """The rows of an export less those of payments that the bank told.
+) -> tuple[pl.DataFrame, dict[int, int]]:
+    """The rows of an export less those of payments that the bank told, and what of those it still has on
+    account: bank line -> mills.
 
     A payment line is tied to a bank payment of the same account and currency with the same amount (the whole,
     or what was left on account), dated within TIE_DAYS; the nearest day first, each once. Once tied it stays
@@ -38,7 +39,7 @@ def without_tied(
     """
     payments = frame.filter(pl.col("kind") == "payment")
     if payments.is_empty():
-        return frame
+        return frame, {}
     accounts = payments["account_id"].unique().to_list()
     tied = acknowledgements.tied_lines(source_id, accounts)
     ours = acknowledgements.untied_payments(ctx, company_ids, source_id, accounts)
@@ -47,11 +48,14 @@ def without_tied(
     if ties.height:
         with transaction.atomic():
             acknowledgements.tie(ctx, ties, source_id, document_id)
-    gone = pl.concat([tied.select(_KEY), ties.select(_KEY)], how="vertical_relaxed")
+        tied = acknowledgements.tied_lines(source_id, accounts)
     is_payment = pl.col("kind") == "payment"
-    return pl.concat(
-        [frame.filter(~is_payment), payments.join(gone, on=_KEY, how="anti")], how="vertical"
-    ).sort("row")
+    rest = pl.concat([frame.filter(~is_payment), payments.join(tied, on=_KEY, how="anti")], how="vertical")
+    listed = payments.join(tied, on=_KEY).filter(
+        pl.col("open_mills").is_not_null() & pl.col("transaction_id").is_not_null()
+    )
+    still = listed.group_by("transaction_id").agg(pl.col("open_mills").sum().abs())
+    return rest.sort("row"), dict(still.iter_rows())
 
 
 def _nearest(lines: pl.DataFrame, ours: pl.DataFrame) -> pl.DataFrame:

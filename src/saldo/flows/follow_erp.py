@@ -5,7 +5,7 @@ After a list was read, on the accounts on which it closed something: docs/rules/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -59,8 +59,15 @@ class Followed:
     moved: int
 
 
-def follow_erp(ctx: Context, company_ids: Sequence[int], diff: ExportDiff, posts_cash: str) -> Followed:
-    """Follow what the list closed; ``ctx`` is that of the import (as of the list's day)."""
+def follow_erp(
+    ctx: Context,
+    company_ids: Sequence[int],
+    diff: ExportDiff,
+    posts_cash: str,
+    on_account: Mapping[int, int],
+) -> Followed:
+    """Follow what the list closed; ``ctx`` is that of the import (as of the list's day). on_account: what
+    of a bank line's payment the list still has on account; of one that it does not list, nothing."""
     if posts_cash != "erp":
         return Followed(0, 0)
     changed = pl.concat([diff.vanished["item_id"], diff.toward_zero["known_item_id"]]).to_list()
@@ -70,7 +77,7 @@ def follow_erp(ctx: Context, company_ids: Sequence[int], diff: ExportDiff, posts
         closed = _closed(mine, changed)
         accounts = sorted({one.account_id for one in closed})
         for credit in bank_credits(mine, accounts, mine.as_of - timedelta(days=BACK_DAYS)):
-            used += _use(mine, credit, closed)
+            used += _use(mine, credit, credit.mills - on_account.get(credit.transaction_id, 0), closed)
         still_open = diff.awaited["item_id"].to_list()
         for posting in waiting_postings(mine, accounts, still_open):
             moved += _move(mine, posting, closed)
@@ -101,9 +108,13 @@ def _explaining(closed: list[Closed], account_id: int, currency: str, mills: int
     return [usable[at] for at in search.found[0]]
 
 
-def _use(ctx: Context, credit: BankCredit, closed: list[Closed]) -> bool:
-    """Set cash on account against what the ERP closed with it."""
-    paid = _explaining(closed, credit.account_id, credit.currency, credit.mills, credit.booking_date)
+def _use(ctx: Context, credit: BankCredit, mills: int, closed: list[Closed]) -> bool:
+    """Set what the ERP used of cash on account against what it closed with it."""
+    paid = (
+        _explaining(closed, credit.account_id, credit.currency, mills, credit.booking_date)
+        if mills > 0
+        else []
+    )
     if not paid:
         return False
     shares = [entries.Share(one.item_id, from_mills(one.mills)) for one in paid]

@@ -190,10 +190,8 @@ def _into_ledger(
         told = _with_accounts(day, told)
         told = reading.with_keys(told)
         listed = told.frame["row"].n_unique()
-        told = replace(
-            told,
-            frame=erp_cash.without_tied(day, told.frame, company_ids, source_id, batch.document_id),
-        )
+        frame, on_account = erp_cash.without_tied(day, told.frame, company_ids, source_id, batch.document_id)
+        told = replace(told, frame=frame)
         tied = listed - told.frame["row"].n_unique()
         known = known_lines(day, company_ids, source_id, _few_accounts(told))
         known = erp_cash.with_awaited(day, known, company_ids)
@@ -212,7 +210,9 @@ def _into_ledger(
         closes = not diff.asks or accept_closures
         closed = post_closures(day, diff.vanished, posting) if closes else 0
         erp_cash.acknowledge_shown(day, diff, company_ids, source_id, batch.document_id)
-        followed = follow_erp(day, company_ids, diff, batches.posts_cash(source_id)) if closes else None
+        followed = None
+        if closes:
+            followed = follow_erp(day, company_ids, diff, batches.posts_cash(source_id), on_account)
     refused = [*told.rejections, *_conflict_rejections(diff)]
     return _finish(day, batch, told, diff, refused, rows, closed, not closes, company_ids, tied, followed)
 
