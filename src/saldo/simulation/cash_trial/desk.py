@@ -269,11 +269,16 @@ class Desk:
         post(self.context(line.company_id), Planned(line.id, account, shares))
 
     def post_return(self, line: BankLine, paid: dict[int, int]) -> None:
-        """A receipt or debit that came back and that Saldo did not book by itself."""
+        """A receipt or debit that came back and whose line Saldo did not book by itself. What a flow of
+        outcomes has opened again before stays as it is."""
         ctx = self.context(line.company_id)
         for installment, cents in paid.items():
             day = replace(ctx, as_of=max(line.booking_date, ctx.as_of))
-            entries.reverse_allocation(day, self.items[installment], _euro(-cents), "insoluto")
+            try:
+                entries.reverse_allocation(day, self.items[installment], _euro(-cents), "insoluto")
+            except SaldoError as error:
+                if error.code != "reversal_exceeds":
+                    raise
         post_not_customer(ctx, line.id, "returned")
 
     def post_refund(self, line: BankLine, credits: Sequence[int]) -> None:

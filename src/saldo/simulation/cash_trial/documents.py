@@ -17,9 +17,10 @@ SETTLED_DAYS = 150
 
 
 class Documents:
-    """The lists of one company."""
+    """The lists of one company. ours: lines of money on account that Saldo itself makes of the bank's."""
 
-    def __init__(self, t: Tables, company_id: int) -> None:
+    def __init__(self, t: Tables, company_id: int, ours: set[int]) -> None:
+        self._ours = list(ours)
         self._book = ErpBook(t, company_id)
         code = self._book.company["code"].lower()
         text = dict(mapping_texts())[f"{code}-history.toml"]
@@ -43,11 +44,11 @@ class Documents:
         return listed(self._book, lines, first - timedelta(days=1))
 
     def issued(self, after: date, until: date) -> WorldFile | None:
-        """Invoices and credit notes dated after ``after``, up to ``until``, all open; None without any."""
+        """What is dated after ``after``, up to ``until``, all open; None without any."""
         lines = self._book.lines.filter(
             (pl.col("document_date") > after)
             & (pl.col("document_date") <= until)
-            & (pl.col("kind") != "on_account")
+            & ~pl.col("line_id").is_in(self._ours)
         )
         if lines.is_empty():
             return None

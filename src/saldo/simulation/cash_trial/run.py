@@ -119,7 +119,9 @@ def _begin(t: Tables, job: CashJob) -> CashTrial:
     eve = job.first - timedelta(days=1)
     desk = Desk(Clock(eve), eve)
     desk.set_up(t)
-    documents = {code: Documents(t, ix) for ix, code in t.companies.select("company_id", "code").iter_rows()}
+    on_account = {truth.on_account for truth in known.values() if truth.on_account is not None}
+    companies = t.companies.select("company_id", "code").iter_rows()
+    documents = {code: Documents(t, ix, on_account) for ix, code in companies}
     for code, each in documents.items():
         desk.take_list(code, each.before(books, job.first), each.mapping)
     desk.know_items(t)
@@ -307,8 +309,7 @@ def _tried(trial: CashTrial, what: str, line: BankLine, work: Callable[[], None]
         if (what, line.id) not in trial.troubled:  # the desk tries again every day
             trial.troubled.add((what, line.id))
             trial.troubles[f"{what}: {code}"] += 1
-            trial.details.append(
-                f"trouble {what} #{line.payment_id} {line.booking_date} {line.cents}: {error}"
-            )
+            told = f"#{line.payment_id} {line.booking_date} {line.cents}"
+            trial.details.append(f"trouble {what} {told}: {error}")
         return False
     return True
