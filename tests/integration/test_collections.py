@@ -335,6 +335,37 @@ def test_a_second_line_for_a_credited_slip_is_other_money(world: World) -> None:
     assert [one.transaction_id for one in world.apply("2026-04-02").waiting] == [second]
 
 
+def test_a_return_is_told_by_one_line_and_a_payment_comes_back_once(world: World) -> None:
+    from saldo.cash.bounces import record_bounce
+    from saldo.cash.collecting import RETURN, LineTold, Move, record
+    from saldo.cash.collections import orders
+    from saldo.cash.postings import post_on_account
+    from saldo.cash.undoing import undo
+
+    presented(world)
+    ctx, company = world.ctx("2026-04-02"), world.company.id
+    (order,) = orders(ctx, all_days=True)
+    first, second = (world.line("2026-04-02", "-1000.00", "EFFETTI INSOLUTI", "37") for _ in range(2))
+
+    def refused(line: int) -> str:
+        with pytest.raises(SaldoError) as caught:
+            record(
+                ctx, company, [Move(order.id, "unpaid", D("2026-04-02"), "", line)], LineTold(line, RETURN)
+            )
+        return caught.value.code
+
+    record(ctx, company, [Move(order.id, "unpaid", D("2026-04-02"), "", first)], LineTold(first, RETURN))
+    assert refused(second) == "collection_order_ended" and refused(first) == "line_already_posted"
+    came = world.line("2026-04-02", "100.00", "ACCONTO", end_to_end_id="X1")
+    payment_id = post_on_account(ctx, came, world.accounts["C1"]).payment_id
+    undo(ctx, came)
+    back = world.line("2026-04-07", "-100.00", "STORNO", is_reversal=True, end_to_end_id="X1")
+    with pytest.raises(SaldoError) as caught:
+        # As a run decides that saw the payment before it was undone.
+        record_bounce(ctx, company, back, payment_id or 0, world.accounts["C1"])
+    assert caught.value.code == "line_not_posted"
+
+
 @pytest.mark.parametrize("mode", ["post", "by hand"])
 def test_a_transfer_does_not_take_the_place_of_a_receipt_that_fell_due(world: World, mode: str) -> None:
     from saldo.cash.postings import post_match, post_on_account

@@ -13,7 +13,6 @@ thing make one return whichever comes first.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,8 @@ from typing import Any
 import polars as pl
 from django.db import IntegrityError, connection
 
-from saldo.cash.collections import Order, orders_by_id, rules_of
+from saldo.cash.collection_lines import returned_by_line
+from saldo.cash.collections import Order, orders_by_id
 from saldo.cash.facts import item_facts, line_facts
 from saldo.cash.plans import AUTO, ItemFacts, LineFacts, check_line
 from saldo.cash.postings import changing, locked
@@ -106,7 +106,8 @@ def record(ctx: Context, company_id: int, moves: Sequence[Move], told: LineTold 
     a flow had told it; a credit is not: it is other money.
 
     Raises SaldoError: line_unknown, line_already_posted, line_not_booked, line_quarantined,
-    collection_batch_unknown (credited by another line meanwhile).
+    collection_batch_unknown (credited by another line meanwhile), collection_order_ended (another line told
+    the return meanwhile).
     """
     found = orders_by_id(ctx, {move.order_id for move in moves})
     account_ids = sorted({order.account_id for order in found if order.account_id is not None})
@@ -150,6 +151,8 @@ class _Writer:
         news = [move for move in self.moves if self._is_news(move)]
         if self.told is not None and self.told.kind == SLIP and len(news) < len(self.moves):
             raise SaldoError("collection_batch_unknown", batch=self.orders[self.moves[0].order_id].number)
+        if self.told is not None and self.told.kind == RETURN and (again := returned_by_line(self.orders)):
+            raise SaldoError("collection_order_ended", order=min(again))
         for move in news:
             self._apply(move, self.orders[move.order_id])
         if self.told is not None and self.told.kind == RETURN:
@@ -402,90 +405,3 @@ def _used_up(debit_ids: Iterable[int]) -> set[int]:
             [list(debit_ids)],
         )
         return {row[0] for row in cursor.fetchall()}
-
-
-# --- what comes with a return -----------------------------------------------------------------------
-
-
-def record_fee(ctx: Context, company_id: int, transaction_id: int, order_id: int) -> bool:
-    """The bank's fee of a return: posted, told on the account, and charged to it if the rules say so.
-
-    The law lets us charge it only where it was agreed (or as a documented cost): off unless set. Returns
-    whether it was charged.
-    """
-    (order,) = orders_by_id(ctx, [order_id])
-    charges = rules_of(company_id).recharge_fees and order.account_id is not None
-    accounts = [order.account_id] if order.account_id is not None else []
-
-    def work() -> bool:
-        now, _ = locked(company_id, accounts, ctx)
-        found = line_facts([transaction_id]).get(transaction_id)
-        line = check_line(found, transaction_id, company_id)
-        (posting_id,) = reserve_ids("cash_posting", 1).to_list()
-        rows = Rows(now)
-        rows.posting(posting_id, line, FEE, AUTO, order.account_id, None,
-                     note=f"return fee of {order.receipt}")  # fmt: skip
-        if charges and order.account_id is not None:
-            (item_id,) = reserve_ids("ledger_item", 1).to_list()
-            details = {"reason": "return fee", "order": order.id, "of_item": order.item_id,
-                       "transaction": line.id}  # fmt: skip
-            rows.item(item_id, order.account_id, "fee", -line.mills, line.currency, line.booking_date,
-                      document_id=line.document_id, details=details)  # fmt: skip
-        rows.event(FEE_EVENT, accounts, line.booking_date, {
-            "order": order.id, "receipt": order.receipt, "is_charged": charges, "transaction": line.id,
-            "amount": decimal_text(-line.mills, line.currency), "currency": line.currency,
-        })  # fmt: skip
-        rows.write()
-        return bool(charges)
-
-    return changing(work, line=transaction_id)
-
-
-def record_bounce(
-    ctx: Context, company_id: int, transaction_id: int, payment_id: int, account_id: int
-) -> int:
-    """A payment that the bank took back (a reversal line): its items are open again, from the line's day.
-
-    What was written off with the payment is taken back with it. Returns what the items get back, in mills.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT shares, differences FROM cash_posting WHERE payment_id = %s AND kind = 'match'",
-            [payment_id],
-        )
-        told, explained = map(_json, cursor.fetchone() or ("[]", "[]"))
-    data = told + explained
-    with_it = [one["credit_item"] for one in explained if one.get("credit_item")]
-    items = item_facts([*with_it, *(one["item"] for one in data if one.get("item"))])
-    accounts = sorted({account_id, *(item.account_id for item in items.values())})
-
-    def work() -> int:
-        now, _ = locked(company_id, accounts, ctx)
-        line = check_line(line_facts([transaction_id]).get(transaction_id), transaction_id, company_id)
-        reversals, rows = Rows(now), Rows(now)
-        standing = list(standing_of(accounts, [payment_id], (), with_it))
-        standing = [one for one in standing if one.kind != "credit_note"]
-        taken = take_back(reversals, rows, standing, line.booking_date, "bounced")
-        (posting_id,) = reserve_ids("cash_posting", 1).to_list()
-        shares = [
-            {"item": one.debit_id, "mills": -(one.mills or 0)}
-            for one in standing
-            if one.debit_id and one.payment_id == payment_id
-        ]
-        back = [one | {"mills": -one["mills"]} for one in explained if one.get("credit_item")]
-        reversals.posting(
-            posting_id, line, RETURN, AUTO, account_id, payment_id, shares, back, note="bounced payment"
-        )
-        rows.event(EVENT, accounts, line.booking_date, {
-            "outcome": "bounced", "payment": payment_id, "transaction": line.id,
-            "amount": decimal_text(-line.mills, line.currency), "currency": line.currency,
-        })  # fmt: skip
-        reversals.write()
-        rows.write()
-        return taken
-
-    return changing(work, line=transaction_id)
-
-
-def _json(value: Any) -> list[dict[str, Any]]:
-    return json.loads(value) if isinstance(value, str) else list(value)

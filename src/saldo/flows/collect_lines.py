@@ -17,7 +17,8 @@ from django.db import IntegrityError, transaction
 
 from saldo.cash import ties
 from saldo.cash.batches import BANK, NewOrder, add_batch
-from saldo.cash.collecting import RETURN, SLIP, LineTold, Move, record, record_bounce, record_fee
+from saldo.cash.bounces import record_bounce, record_fee
+from saldo.cash.collecting import RETURN, SLIP, LineTold, Move, record
 from saldo.cash.collection_lines import (
     CollectionLine,
     open_lines,
@@ -40,6 +41,9 @@ _NOT_A_NUMBER = re.compile(
 )
 SLIP_UNKNOWN, SLIP_AMBIGUOUS = "slip_unknown", "slip_ambiguous"
 RETURN_UNKNOWN, RETURN_AMBIGUOUS = "return_unknown", "return_ambiguous"
+_MEANWHILE = frozenset(
+    {"line_already_posted", "line_not_posted", "collection_batch_unknown", "collection_order_ended"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,8 @@ def _apply(
         elif not _bounce(ctx, company_id, line, told) and marks.role == collecting.RETURN_LINE:
             _return(ctx, company_id, book, line, marks, told)
     except SaldoError as error:
-        # Somebody else posted it, or another line of the same slip, at this moment: the next run sees it.
-        if error.code not in ("line_already_posted", "collection_batch_unknown"):
+        # Somebody else posted it, or what it tells of, at this moment: the next run sees that.
+        if error.code not in _MEANWHILE:
             raise
 
 
