@@ -1,8 +1,8 @@
 """Which accounts a batch of lines can reach at all: those that may have paid, and those whose documents a
 text may name. A day's few hundred lines need not see a company's million items.
 
-The test on numbers lets more through than the engine will find, never less: it compares the last digits of
-the keys that the lines name with those of the documents, for a whole frame at once.
+The test on numbers lets more through than the engine will find, never less: it compares the digits of the
+keys that the lines name with those of the documents, for a whole frame at once.
 """
 
 from __future__ import annotations
@@ -34,10 +34,14 @@ def reachable(items: pl.DataFrame, lines: list[Line], payers: Payers, keys: Iter
     return items.filter(pl.col("account_id").is_in(accounts.implode()))
 
 
+def named_ids(items: pl.DataFrame, keys: Iterable[str]) -> set[int]:
+    """Ids of the items whose document may have one of the keys."""
+    return set(may_be_named(items, keys)["item_id"].to_list())
+
+
 def may_be_named(items: pl.DataFrame, keys: Iterable[str]) -> pl.DataFrame:
     """The rows whose document may have one of the keys."""
-    years = items["document_date"].dt.year().unique().drop_nulls().to_list()
-    return items.filter(_may_be_named(pl.Series("key", list(keys), dtype=pl.String), years))
+    return items.filter(_may_be_named(pl.Series("key", list(keys), dtype=pl.String)))
 
 
 def _tail(digits: pl.Expr) -> pl.Expr:
@@ -46,7 +50,7 @@ def _tail(digits: pl.Expr) -> pl.Expr:
 
 
 def _digits(text: pl.Expr) -> pl.Expr:
-    return text.str.replace_all(r"[^0-9]", "")
+    return text.str.replace_all(r"[^0-9]", "").str.strip_chars_start("0")
 
 
 def _without_zeros(text: pl.Expr) -> pl.Expr:
@@ -54,32 +58,36 @@ def _without_zeros(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(r"(^|[^0-9])0+([0-9])", "${1}${2}")
 
 
-def _may_be_named(keys: pl.Series, years: Iterable[int]) -> pl.Expr:
-    """Whether a document's number, or its order's, may have one of the keys (references.DocumentKey).
+def _last_of_body(groups: pl.Expr, near: pl.Expr) -> pl.Expr:
+    """The last number of a document's body: of its groups of digits less the year, which is the last one if
+    it can be one, else the first, and never the only one (normalize.number_parts). near: its date's year."""
+    several, last, before = groups.list.len() > 1, groups.list.last(), groups.list.get(-2, null_on_oob=True)
+    return pl.when(several & _is_year(last, near)).then(before).otherwise(last)
 
-    years: of the documents' dates.
-    """
+
+def _is_year(group: pl.Expr, near: pl.Expr) -> pl.Expr:
+    value, size = group.cast(pl.Int64, strict=False), group.str.len_chars()
+    year = pl.when(size <= 2).then(value + near // 100 * 100).otherwise(value)
+    return (size <= 4) & ((year - near).abs() <= 1)
+
+
+def _may_be_named(keys: pl.Series) -> pl.Expr:
+    """Whether a document's number, or its order's, may have one of the keys (references.DocumentKey)."""
     frame = keys.to_frame()
     kind, rest = pl.col("key").str.slice(0, 1), pl.col("key").str.slice(1)
     body = rest.str.split("|").list.first().str.extract(r"([0-9]+)[^0-9]*$", 1)
     bodies = frame.filter(kind.is_in(["b", "y", "t"])).select(_tail(body)).to_series().drop_nulls().unique()
-    wholes = frame.filter(kind.is_in(["=", "r", "o"])).select(_tail(_digits(rest))).to_series().unique()
+    wholes = frame.filter(kind.is_in(["=", "r", "o"])).select(_digits(rest)).to_series().unique()
     number, order = pl.col("number"), pl.col("order_ref")
     plain = _without_zeros(number)
-    # The year of its date stands in every number; it is the number itself only where it stands alone.
-    bare = plain.str.replace_all(r"[^0-9]+", " ").str.strip_chars()
-    spaced, others = pl.format(" {} ", bare), bare
-    for year in years:
-        of_year = (pl.col("document_date").dt.year() == year) & (bare != str(year))
-        cut = spaced.str.replace_all(f" {year} ", "  ", literal=True)
-        others = pl.when(of_year).then(cut).otherwise(others)
-    runs = others.str.extract_all(r"[0-9]+").list.eval(_tail(pl.element()))
+    groups = plain.str.extract_all(r"[0-9]+")
+    last = _tail(_last_of_body(groups, pl.col("document_date").dt.year()))
     unusual = number.str.contains(r"[^\x00-\x7f]") | ((number != "") & ~number.str.contains(r"[0-9]"))
     return (
         unusual
-        | (order != "") & _tail(_digits(_without_zeros(order))).is_in(wholes.implode())
-        | (order != "") & _tail(_digits(order)).is_in(wholes.implode())
-        | _tail(_digits(plain)).is_in(wholes.implode())
-        | _tail(_digits(number)).is_in(wholes.implode())
-        | runs.list.eval(pl.element().is_in(bodies.implode())).list.any()
+        | (order != "") & _digits(_without_zeros(order)).is_in(wholes.implode())
+        | (order != "") & _digits(order).is_in(wholes.implode())
+        | _digits(plain).is_in(wholes.implode())
+        | _digits(number).is_in(wholes.implode())
+        | last.is_in(bodies.implode())
     )

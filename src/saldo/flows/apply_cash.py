@@ -27,7 +27,7 @@ from saldo.cash.plans import WRITTEN, Done, Planned, Refused
 from saldo.cash.policies import policy_in_force
 from saldo.cash.postings import post_many
 from saldo.cash.proposals import Decided, keep_proposals, next_run
-from saldo.cash.reach import reachable
+from saldo.cash.reach import named_ids, reachable
 from saldo.core.context import Context
 from saldo.core.matching.book import Book, wanted_keys
 from saldo.core.matching.engine import propose
@@ -35,6 +35,7 @@ from saldo.core.matching.experience import Experience, belief
 from saldo.core.matching.payers import Payers
 from saldo.core.matching.policy import Policy
 from saldo.core.matching.records import AUTO, LEAVE, Line, Proposal
+from saldo.core.matching.references import mentions
 from saldo.core.money import decimal_text
 from saldo.flows.collect_lines import apply_lines
 from saldo.identity.operations import ensure_model_version
@@ -213,12 +214,14 @@ def _apply_collections(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """A million records live to the end: looking for cycles among them takes long and finds none."""
+    """A million records live to the end: looking for cycles among them takes long and finds none. What was
+    read in the texts is not kept for ever."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        mentions.cache_clear()
         if was_enabled:
             gc.enable()
 
@@ -257,7 +260,7 @@ class _Matching:
         flying = frames.in_flight(ctx, company_id)
         wanted = wanted_keys(lines)
         items = reachable(items, lines, payers, wanted)
-        book = Book(frames.item_records(items, flying, given), wanted)
+        book = Book(frames.item_records(items, flying, given), wanted, named_ids(items, wanted))
         told = [one for one in told if one.item_id in book]
         model_version_id = _model_version(ctx, policy, counts)
         return cls(lines, book, payers, policy, Experience(counts), told, model_version_id)

@@ -219,7 +219,8 @@ def document_form(number: str, document_date: date | None) -> DocumentForm:
 # --- mentions ---------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=4_096)
+# A batch asks for each of its texts twice: for the keys of its book, and when the line's turn comes.
+@lru_cache(maxsize=131_072)
 def mentions(text: str) -> tuple[Mention, ...]:
     """The pieces of a remittance text that can be document numbers, in order of their place.
 
