@@ -103,14 +103,14 @@ def _chosen(
     fitting = list(
         {one.id: one for one in of_debtor if one.is_of(debt.mills) and one.id not in gone}.values()
     )
+    # What the file says of the installment itself, its number or its due date, is never set aside.
     no = installment_in(debt.reference)
-    for test in (
-        lambda one: True,
-        lambda one: no is not None and one.no == no,
-        lambda one: one.due_date == debt.due_date,
-    ):
-        if (found := only(one for one in fitting if test(one))) is not None:
-            return found
+    if no is not None and any(one.no == no for one in of_debtor):
+        fitting = [one for one in fitting if one.no == no]
+    elif any(one.due_date == debt.due_date and one.is_of(debt.mills) for one in of_debtor):
+        fitting = [one for one in fitting if one.due_date == debt.due_date]
+    if (found := only(fitting)) is not None:
+        return found
     # The reference names a document of the debtor that does not fit: nothing else is guessed.
     if of_debtor:
         return None
