@@ -77,8 +77,8 @@ def test_an_interrupted_demo_goes_on_and_tells_nothing_twice(
 
 
 def _saldo_mills() -> int:
-    """What Saldo has open, with the cash that the bank told and the ERPs have not booked yet: that is what the
-    ERPs say, to the cent. A spoilt row was settled: it is not missed."""
+    """What Saldo has open, with the cash that the bank told and the ERPs have not booked yet: that is what
+    the ERPs say, to the cent. A spoilt row was settled: it is not missed."""
     ctx = Context("system:demo", TODAY, lambda: datetime(2026, 7, 1, 9, tzinfo=UTC))
     ids = [row.id for row in companies(ctx)]
     waiting = awaited(ctx, ids)["awaited_mills"].sum()

@@ -21,8 +21,9 @@ CHUNK_ROWS = 100_000
 
 @contextmanager
 def _driver_cursor() -> Iterator[Any]:
-    """psycopg's own cursor: Django's wrapper for debugging does not pass parameters to COPY. What it raises is
-    Django's error all the same, so that who lost a race in a COPY is tried again like anybody else."""
+    """psycopg's own cursor: Django's wrapper for debugging does not pass parameters to COPY. What it
+    raises is Django's error all the same, so that who lost a race in a COPY is tried again like anybody else.
+    """
     with connection.cursor() as wrapped, connection.wrap_database_errors:
         yield wrapped.cursor
 
