@@ -5,6 +5,7 @@ Ledger and statements come in by the import that everybody uses. Import this onl
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections import defaultdict
 from contextlib import suppress
@@ -46,17 +47,20 @@ def bench_speed(scale: int = 1) -> dict[str, Any]:
         ledger = write_items(path, ITEMS // scale, ACCOUNTS // scale)
         with measured("open items imported", "-") as items:
             import_file(ctx, path.name, path.read_bytes(), "receivables", MAPPING, "BENCH", AS_AT)
+    print(items.line(), file=sys.stderr, flush=True)
     pays = list(payments(ledger, LINES // scale, DAYS))
     with measured("bank lines imported", "-") as lines:
         for number, (day, found) in enumerate(groupby(pays, lambda pay: pay.day), start=1):
             file = statement(day, number, list(found))
             import_file(ctx, f"{number}.xml", file, "bank", company_code="BENCH", as_at=day)
+    print(lines.line(), file=sys.stderr, flush=True)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
     with measured("cash applied", f"{LINES} lines, {ITEMS} items: < {SECONDS} s, < {MIB} MiB") as result:
         done = apply_cash(ctx, company.id)
+    print(result.line(), file=sys.stderr, flush=True)
     assert done.adds_up and not done.refused, done.as_json("en")
     wrong = _wrong(ledger, pays)
     result.figures = {
