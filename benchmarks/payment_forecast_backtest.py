@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from saldo.analytics import payment_date
+from saldo.analytics.payment_date import empirical_bayes as payment_date
 from saldo.core.priors import DelayPrior, default_priors
 
 Floats = npt.NDArray[np.float64]

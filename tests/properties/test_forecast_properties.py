@@ -9,9 +9,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saldo.analytics import delays
 from saldo.analytics.cash_forecast import cash_forecast
-from saldo.analytics.payment_date import fit, forecast, paid_within, payment_forecast
+from saldo.analytics.payment_date import delays
+from saldo.analytics.payment_date.empirical_bayes import fit, forecast, paid_within, payment_forecast
 
 AS_OF = date(2026, 3, 31)
 SCHEMA = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saldo.analytics import kpi as frames
 from saldo.analytics.cash_forecast import CASH_SCHEMA, cash_forecast
-from saldo.analytics.payment_date import Z80, fit, paid_within
+from saldo.analytics.payment_date.empirical_bayes import Z80, fit, paid_within
 from saldo.core import kpi
 
 AS_OF = date(2026, 3, 31)

@@ -10,8 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from saldo.analytics import delays
-from saldo.analytics.payment_date import FORECAST_SCHEMA, fit, forecast, paid_within, payment_forecast
+from saldo.analytics.payment_date import delays
+from saldo.analytics.payment_date.empirical_bayes import (
+    FORECAST_SCHEMA,
+    fit,
+    forecast,
+    paid_within,
+    payment_forecast,
+)
 from saldo.core.priors import default_priors
 
 AS_OF = date(2026, 3, 31)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from saldo.analytics.payment_date import Z80, DelayModel, paid_within
+from saldo.analytics.payment_date.empirical_bayes import Z80, DelayModel, paid_within
 
 WEEKS = 13
 

@@ -10,7 +10,7 @@ import polars as pl
 from django.db import transaction
 
 from saldo import __version__
-from saldo.analytics.payment_date import MODEL_VERSION
+from saldo.analytics.payment_date.empirical_bayes import MODEL_VERSION
 from saldo.collection.planning import keep_actions
 from saldo.core.context import Context
 from saldo.flows.collect_time import settle

@@ -9,7 +9,7 @@ import polars as pl
 
 from saldo.analytics.cash_forecast import cash_forecast
 from saldo.analytics.kpi import CurrencyKpis, invoice_to_cash, portfolio_kpis, trailing_sales
-from saldo.analytics.payment_date import DelayModel
+from saldo.analytics.payment_date.empirical_bayes import DelayModel
 from saldo.core.kpi import SALES_DAYS, Kpi
 from saldo.core.money import from_mills
 from saldo.flows.facts import Facts

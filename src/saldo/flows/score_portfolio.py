@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from saldo.analytics.payment_date import DelayModel, fit, forecast
+from saldo.analytics.payment_date.empirical_bayes import DelayModel, fit, forecast
 from saldo.core.priors import default_priors
 from saldo.flows.facts import Facts
 

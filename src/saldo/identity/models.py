@@ -58,15 +58,59 @@ class Grant(models.Model):
 
 
 class ModelVersion(models.Model):
-    """What computed a forecast or a score: the engine, its version and its parameters."""
+    """What computed a forecast or a score: the engine, its version, and all that made it.
 
+    company is null for an engine that is the same for all. trained_as_of and known_at say which facts it has
+    seen, data_hash names them, content_hash names the model's file (empty: the engine learns nothing, or
+    anew each day). metrics: the backtest it was judged by. Never changed once recorded.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True)
     engine = models.CharField(max_length=40)
     version = models.CharField(max_length=40)
+    rung = models.CharField(max_length=40, blank=True, default="")
     parameters = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict)
+    code_version = models.CharField(max_length=20, blank=True, default="")
+    data_hash = models.CharField(max_length=64, blank=True, default="")
+    content_hash = models.CharField(max_length=64, blank=True, default="")
+    trained_as_of = models.DateField(null=True)
+    known_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["engine", "version"], name="model_version_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "engine", "version"], name="model_version_once", nulls_distinct=False
+            )
+        ]
+
+
+class ModelFile(models.Model):
+    """The bytes of a model, in the database so that every process and every backup has them."""
+
+    model_version = models.OneToOneField(
+        ModelVersion, on_delete=models.PROTECT, primary_key=True, related_name="file"
+    )
+    content = models.BinaryField()
+
+
+class ModelPromotion(models.Model):
+    """From recorded_at on this version is the one in use for its company and engine. Append-only.
+
+    A roll back is the promotion of an older version. The one in use on a past day is the last one recorded
+    by then.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    engine = models.CharField(max_length=40)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
+    actor = models.CharField(max_length=150)
+    reason = models.TextField(blank=True, default="")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "engine", "recorded_at"], name="promotion_in_use")]
 
 
 class DayRun(models.Model):

@@ -22,16 +22,24 @@ class Measure(models.Model):
 
 
 class CashForecast(models.Model):
-    """Cash expected in one week, with its band."""
+    """Cash expected in one week, with its band (P10 and P90) and its middle (P50).
+
+    kind: "open" from items that were open, "future" from sales not yet invoiced, "total" of both; "naive" is
+    the simple forecast that it is judged beside.
+    """
 
     day_run = models.ForeignKey(DayRun, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=8, default="open")
     week_start = models.DateField()
     currency = models.CharField(max_length=3)
     expected = models.DecimalField(max_digits=18, decimal_places=3)
     low = models.DecimalField(max_digits=18, decimal_places=3)
+    middle = models.DecimalField(max_digits=18, decimal_places=3, null=True)
     high = models.DecimalField(max_digits=18, decimal_places=3)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["day_run", "week_start", "currency"], name="cash_week_once")
+            models.UniqueConstraint(
+                fields=["day_run", "kind", "week_start", "currency"], name="cash_week_once"
+            )
         ]

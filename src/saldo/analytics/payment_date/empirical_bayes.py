@@ -13,8 +13,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from saldo.analytics import delays
-from saldo.analytics.delays import Counts, Floats, Hierarchy, Ints
+from saldo.analytics.payment_date import delays
+from saldo.analytics.payment_date.delays import Counts, Floats, Hierarchy, Ints
 from saldo.core.priors import DelayPrior, default_priors
 
 MODEL_VERSION = "payment-date-eb-1"
