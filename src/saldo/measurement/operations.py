@@ -38,6 +38,6 @@ def keep_cash_forecast(day_run_id: int, weeks: pl.DataFrame) -> int:
         "measurement_cashforecast",
         weeks.select(
             "week_start", "currency", "expected_mills", "low_mills", "high_mills",
-            pl.lit(day_run_id).alias("day_run_id"),
+            pl.lit(day_run_id).alias("day_run_id"), pl.lit("open").alias("kind"),
         ),
     )  # fmt: skip
