@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from saldo.cash.models import BankTransaction, MatchPolicy, Posting
+from saldo.interfaces.web.cash_forms import typed_amount
 from saldo.ledger.models import ItemOpenProjection
 from tests.cash_pages_world import DAY, STRANGER, CashWorld, add_line, build_cash, item_of, propose
 from tests.web_world import AS_OF, user
@@ -151,6 +152,8 @@ SPLITS = [
     (("6.300,00", "2.000,00"), "1", True),
     (("9.001,51", ""), "1", False),
     (("12,3,4", "1"), "1", False),
+    (("-6.300,00", "2.701,50"), "", False),
+    (("6.300,00", "−1,00"), "1", False),
 ]
 
 
@@ -168,6 +171,15 @@ def test_a_split_is_posted_only_if_it_adds_up(
     assert Posting.objects.filter(transaction_id=cash.lines["sure"]).exists() is adds_up
     if adds_up and not keep:
         assert (left("AURO-11/25"), left("AURO-12/25")) == (Decimal("2701.500"), Decimal("6301.000"))
+
+
+def test_a_minus_is_read_only_of_a_credit() -> None:
+    for written in ("-50", "−50,00", "- 50", "€ -50"):
+        assert typed_amount(written, "EUR") is None, written
+        assert typed_amount(written, "EUR", is_credit=True) == 50, written
+    assert typed_amount("50", "EUR", is_credit=True) == typed_amount(" € 50,00", "EUR") == 50
+    assert typed_amount("--50", "EUR", is_credit=True) is None
+    assert typed_amount("", "EUR") == 0
 
 
 def test_what_is_missing_becomes_a_deduction_or_is_written_off(cash: CashWorld) -> None:
@@ -215,6 +227,7 @@ def test_unapplied_cash_is_set_against_items(cash: CashWorld) -> None:
     address = reverse("unapplied_item", args=[credit.id])
     field = f"amount-{item_of('AURO-21/25')}"
     assert client.post(address, {field: "500,01"}).status_code == 400
+    assert client.post(address, {field: "-480,00"}).status_code == 400
     assert client.post(address, {field: "480,00"}).status_code == 302
     assert left("AURO-21/25") == Decimal("4021.500")
     assert "20,00" in text(client.get(address))
@@ -289,6 +302,7 @@ def test_the_rules_are_validated_and_kept(cash: CashWorld) -> None:
         {"auto_above": "101"},
         {"propose_above": "99,95"},
         {"charges_mills": "-3"},
+        {"rounding_mills": "−0,50"},
         {"auto_above": "x"},
     ):
         assert client.post(reverse("cash_policy"), good | wrong).status_code == 400, wrong

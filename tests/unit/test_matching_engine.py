@@ -249,8 +249,24 @@ def test_items_of_an_advance_are_taken_off_only_its_own_order() -> None:
     advance = item(9, "AN 1", -30_000, kind="advance", order_ref="ODA 55512")
     other = asked(line(70_000, "FT 1001/2026"), A, advance)[0]
     assert 9 not in shares(other)
-    own = asked(line(70_000, "FT 1001/2026"), replace(A, order_ref="ODA 55512"), advance)[0]
-    assert shares(own) == {1: 100_000, 9: -30_000}
+    for written, is_same in (
+        ("ODA 55512", True), ("55512/2026", True), ("oda-0055512", True), ("ODA 55513", False), ("", False),
+    ):  # fmt: skip
+        own = asked(line(70_000, "FT 1001/2026"), replace(A, order_ref=written), advance)[0]
+        assert shares(own) == ({1: 100_000, 9: -30_000} if is_same else {1: 70_000}), written
+
+
+def test_orders_of_two_years_are_two_orders() -> None:
+    advance = item(9, "AN 1", -30_000, kind="advance", order_ref="123/2025")
+    of = line(70_000, "FT 1001/2026")
+    assert 9 not in shares(asked(of, replace(A, order_ref="123/2026"), advance)[0])
+    assert 9 in shares(asked(of, replace(A, order_ref="2025-123"), advance)[0])
+
+
+def test_a_second_advance_on_an_order_is_an_advance_too() -> None:
+    before = item(9, "AN 1", -30_000, kind="advance", order_ref="55512")
+    first = asked(line(500_000, "ANTICIPO ORDINE ODA 55512"), *ODD, before)[0]
+    assert (first.kind, first.zone) == ("advance", "propose")
 
 
 # --- differences -----------------------------------------------------------------------------------------

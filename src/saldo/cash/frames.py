@@ -24,13 +24,14 @@ import polars as pl
 from saldo.cash.aliases import aliases
 from saldo.cash.facts import LAST_POSTING
 from saldo.core.context import Context
+from saldo.core.matching.candidates import ADVANCE_ITEM
 from saldo.core.matching.payers import PayerAccount, PayerAlias
 from saldo.core.matching.records import Line, OpenItem
 from saldo.core.money import CURRENCY_EXPONENTS
 from saldo.core.normalize import folded
 from saldo.core.terms_clauses import take_discount
 from saldo.core.terms_model import EarlyPayment
-from saldo.ledger.provisional import LEAD_DAYS, explainable
+from saldo.ledger.provisional import LEAD_DAYS, explainable, last_cause_day
 from saldo.ledger.queries import OPEN_BALANCES, clocks
 from saldo.storage.frames import copy_out
 
@@ -167,6 +168,27 @@ SELECT DISTINCT o.item_id FROM cash_collectionorder o
 """
 
 
+# Payments that were posted as an advance, with the order that the line named: applied nowhere else.
+_ADVANCES = """
+SELECT p.item_id, r.reason -> 'params' ->> 'order'
+  FROM ledger_item_open_projection p
+  JOIN ledger_item i ON i.id = p.item_id
+  JOIN LATERAL (SELECT x.proposal_id FROM cash_posting x
+                 WHERE x.payment_id = i.payment_id AND x.kind = 'match' AND x.recorded_at <= %(known_at)s
+                 ORDER BY x.sequence DESC LIMIT 1) posting ON true
+  JOIN cash_matchproposal m ON m.id = posting.proposal_id AND m.kind = 'advance'
+  JOIN LATERAL jsonb_array_elements(m.reasons) r(reason) ON r.reason ->> 'code' = 'match_advance'
+ WHERE p.company_id = %(company)s AND p.kind = 'payment' AND p.sign < 0 AND NOT p.used_up
+"""
+
+
+def advances(ctx: Context, company_id: int) -> dict[int, str]:
+    """{item: order} of the open payments that are advances on an order."""
+    params = {"company": company_id, "known_at": ctx.known_at or "infinity"}
+    found = copy_out(_ADVANCES, params, {"item_id": pl.Int64, "order": pl.String})
+    return dict(found.iter_rows())
+
+
 def open_items(ctx: Context, company_id: int, settled_since: date) -> pl.DataFrame:
     """ITEMS_SCHEMA: items with a balance, whatever the day; then debits settled since that day."""
     now = {**clocks(ctx), "as_of": EVER, "companies": [company_id], "accounts": None}
@@ -194,7 +216,7 @@ def told_by_exports(ctx: Context, company_id: int, first_booking: date) -> list[
     """What lines booked from ``first_booking`` on may explain, by the last day of a cause."""
     frame = explainable(ctx.within(company_id), first_booking - timedelta(days=LEAD_DAYS))
     told = [
-        Told(item_id, mills, day, day + timedelta(days=LEAD_DAYS if is_settlement else 0))
+        Told(item_id, mills, day, last_cause_day(day, is_settlement))
         for item_id, mills, day, is_settlement in frame.select(
             "item_id", "amount_mills", "effective_date", "is_settlement"
         ).iter_rows()
@@ -204,14 +226,18 @@ def told_by_exports(ctx: Context, company_id: int, first_booking: date) -> list[
     )
 
 
-def item_records(items: pl.DataFrame, flying: set[int], given: Mapping[int, int]) -> Iterator[OpenItem]:
+def item_records(
+    items: pl.DataFrame, flying: set[int], given: Mapping[int, int], orders: Mapping[int, str]
+) -> Iterator[OpenItem]:
     """ITEMS_SCHEMA as the engine's records. given: by item, what exports told and lines may explain: it is
-    open again until no line can be its cause any more."""
+    open again until no line can be its cause any more. orders: of the payments that are advances."""
     dates: dict[date | None, date | None] = {}
     texts: dict[str, str] = {}
     for row in items.iter_rows():
         (item_id, account_id, kind, number, document_date, due_date, currency, amount, balance, installment,
          invoice_id, order_ref, closed_date, terms) = row  # fmt: skip
+        if item_id in orders:
+            kind, order_ref = ADVANCE_ITEM, orders[item_id]
         document_date = dates.setdefault(document_date, document_date)
         more = given.get(item_id, 0)
         discount_mills, discount_until = 0, None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 
 from saldo.core.errors import SaldoError
 from saldo.core.matching.records import (
@@ -30,7 +30,7 @@ from saldo.core.matching.records import (
     Share,
 )
 from saldo.core.money import CURRENCY_EXPONENTS, decimal_text
-from saldo.ledger.provisional import LEAD_DAYS
+from saldo.ledger.provisional import last_cause_day
 
 MATCH = "match"
 NOT_CUSTOMER = "not_customer"
@@ -140,8 +140,7 @@ class Standing:
     is_settlement: bool
 
     def may_be_caused_on(self, booking_date: date) -> bool:
-        lead = timedelta(days=LEAD_DAYS if self.is_settlement else 0)
-        return self.day >= booking_date - lead
+        return booking_date <= last_cause_day(self.day, self.is_settlement)
 
 
 @dataclass(slots=True)

@@ -260,7 +260,9 @@ class _Matching:
         flying = frames.in_flight(ctx, company_id)
         wanted = wanted_keys(lines)
         items = reachable(items, lines, payers, wanted)
-        book = Book(frames.item_records(items, flying, given), wanted, named_ids(items, wanted))
+        orders = frames.advances(ctx, company_id)
+        records = frames.item_records(items, flying, given, orders)
+        book = Book(records, wanted, named_ids(items, wanted))
         told = [one for one in told if one.item_id in book]
         model_version_id = _model_version(ctx, policy, counts)
         return cls(lines, book, payers, policy, Experience(counts), told, model_version_id)

@@ -30,7 +30,7 @@ from saldo.core.matching.records import Share
 from saldo.core.money import from_mills
 from saldo.identity.operations import record_event
 from saldo.ledger import entries
-from saldo.ledger.provisional import LEAD_DAYS, explainable
+from saldo.ledger.provisional import explainable, last_cause_day
 
 # Cash older than this is not looked for behind what a list closes.
 BACK_DAYS = 120
@@ -98,7 +98,7 @@ def _explaining(closed: list[Closed], account_id: int, currency: str, mills: int
         for one in closed
         if one.account_id == account_id
         and one.currency == currency
-        and one.day >= (day - timedelta(days=LEAD_DAYS) if one.is_settlement else day)
+        and day <= last_cause_day(one.day, one.is_settlement)
     ]
     search = subsets([one.mills for one in usable], mills, Limits())
     if len(search.found) != 1 or not search.complete:

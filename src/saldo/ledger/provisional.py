@@ -7,7 +7,7 @@ part payment, or a settlement with the ERP's own day. The bank line that is the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -73,12 +73,17 @@ def explainable(
     return copy_out(sql, params, EXPLAINABLE_SCHEMA)
 
 
-def may_explain(booking_date: pl.Expr) -> pl.Expr:
-    """Whether a line booked on a day can be the cause of an explainable amount.
+def last_cause_day(day: date, is_settlement: bool) -> date:
+    """The last booking day of a line that can be the cause of what an export told of ``day``.
 
     Cash booked after the export that missed an item cannot have closed it. Where the export gives a day of
     payment, that may be up to LEAD_DAYS before the bank's booking.
     """
+    return day + timedelta(days=LEAD_DAYS) if is_settlement else day
+
+
+def may_explain(booking_date: pl.Expr) -> pl.Expr:
+    """Whether a line booked on a day can be the cause: ``last_cause_day``, for EXPLAINABLE_SCHEMA."""
     earliest = (
         pl.when("is_settlement").then(booking_date - pl.duration(days=LEAD_DAYS)).otherwise(booking_date)
     )

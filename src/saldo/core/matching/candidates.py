@@ -11,6 +11,7 @@ from saldo.core.matching.differences import Fit, fit
 from saldo.core.matching.naming import Document, Naming, by_due_date
 from saldo.core.matching.policy import Policy
 from saldo.core.matching.records import SHORT, Difference, Line, OpenItem, Share
+from saldo.core.matching.references import document_form
 
 ADVANCE_ITEM = "advance"
 # How many accidental sums are no danger, and from how many on chance makes one as often.
@@ -192,14 +193,27 @@ def _has_twin(chosen: Sequence[OpenItem], items: Sequence[OpenItem]) -> bool:
     return any((each.invoice_id, each.balance_mills) in taken for each in items if each.item_id not in ids)
 
 
+def is_advance_on(advance: OpenItem, items: Iterable[OpenItem]) -> bool:
+    """Whether the advance is on the order of one of the debits, however the two are written: the same
+    number, and the same year where both have one."""
+    ours = document_form(advance.order_ref, None)
+    for each in items:
+        if each.balance_mills <= 0 or not each.order_ref:
+            continue
+        other = document_form(each.order_ref, None)
+        is_same_year = ours.year is None or other.year is None or ours.year == other.year
+        if is_same_year and (ours.body or ours.series) == (other.body or other.series):
+            return True
+    return False
+
+
 def _less_credits(case: Case, items: Sequence[OpenItem], gap: int, found: str) -> Candidate | None:
     """The documents less open credits that nobody named, in one way only."""
     named_ids = {each.item_id for each in items}
-    orders = {each.order_ref for each in items if each.order_ref}
     usable = [
         each
         for each in case.credits
-        if each.item_id not in named_ids and (each.kind != ADVANCE_ITEM or each.order_ref in orders)
+        if each.item_id not in named_ids and (each.kind != ADVANCE_ITEM or is_advance_on(each, items))
     ][:_MOST_CREDITS]
     if gap <= 0 or not usable:
         return None

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from saldo.core.matching import candidates, rates, references, telling
-from saldo.core.matching.book import Book
-from saldo.core.matching.candidates import ADVANCE_ITEM, Candidate, Case
+from saldo.core.matching.book import Book, Named
+from saldo.core.matching.candidates import ADVANCE_ITEM, Candidate, Case, is_advance_on
 from saldo.core.matching.evidence import Evidence
 from saldo.core.matching.experience import Experience, pattern_of
 from saldo.core.matching.naming import FIRM, Document, Naming, documents_of, now
@@ -181,14 +181,18 @@ class _Reading:
     def _of_orders(self) -> Iterator[Candidate]:
         if not self.line.text or not self.who.accounts:
             return
-        hits = self.book.by_order(self.line.text, self.who.known)
-        hits = [hit for hit in hits if hit.item.kind != ADVANCE_ITEM]
+        hits = self._invoiced_orders()
         documents = [each for each in documents_of(self.book, hits, self.line.currency) if each.items]
         if documents:
             naming = Naming([[each] for each in documents])
             for candidate in candidates.named(self._case(self.who.known), naming, "order"):
                 candidate.facts["order"] = documents[0].items[0].order_ref
                 yield candidate
+
+    def _invoiced_orders(self) -> list[Named]:
+        """The items of the orders that the text names; an advance on an order is no invoice of it."""
+        hits = self.book.by_order(self.line.text, self.who.known)
+        return [hit for hit in hits if hit.item.kind != ADVANCE_ITEM]
 
     def _of_amount(self) -> Iterator[Candidate]:
         """What the payer has open; where it is not sure who pays, what each of those has."""
@@ -273,8 +277,8 @@ class _Reading:
             against.add("recent")
         if any(each.is_in_flight for each in candidate.chosen):
             return against | {"flight"}, True
-        orders = {each.order_ref for each in candidate.chosen if each.balance_mills > 0}
-        if any(each.kind == ADVANCE_ITEM and each.order_ref not in orders for each in candidate.chosen):
+        advances = [each for each in candidate.chosen if each.kind == ADVANCE_ITEM]
+        if not all(is_advance_on(each, candidate.chosen) for each in advances):
             return against | {"rival"}, True
         if is_sum:
             latest = line.booking_date + timedelta(days=_EARLY_DAYS)
@@ -371,7 +375,7 @@ class _Reading:
     def _advances(self) -> Iterator[Proposal]:
         if not self.who.accounts or "advance_order" not in self.intent:
             return
-        if self.naming.choices or self.book.by_order(self.line.text, self.who.known):
+        if self.naming.choices or self._invoiced_orders():
             return
         order = next((m for m in references.mentions(self.line.text) if m.looks_like == "order"), None)
         if order is not None:

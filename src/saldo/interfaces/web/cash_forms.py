@@ -25,6 +25,8 @@ MODES = ("split", "account", "refund")
 # What becomes of the rest of an item: stays open, is written off, or is an objection.
 REST_KINDS = tuple(WRITTEN)
 DEDUCT = "deduct-"
+_MINUS = ("-", "−")
+_IGNORED = str.maketrans("", "", " \N{NO-BREAK SPACE}'€$£")
 _PLAIN = re.compile(r"(?P<whole>\d+)(?:[.,](?P<part>\d+))?")
 _GROUPED = re.compile(
     r"(?P<whole>\d{1,3}(?P<mark>[.,])\d{3}(?:(?P=mark)\d{3})*)(?:(?!(?P=mark))[.,](?P<part>\d+))?"
@@ -112,13 +114,15 @@ def done_word(done: str) -> str:
     }[done]
 
 
-def typed_amount(text: str, currency: str) -> Decimal | None:
+def typed_amount(text: str, currency: str, is_credit: bool = False) -> Decimal | None:
     """An amount as a person types it (1.234,56 or 1,234.56 or 1234), without its sign; None: not understood.
 
-    Empty is zero. Three digits after the only separator are thousands, unless the currency has as many
-    decimals.
+    Empty is zero. A minus is understood only of a credit, which may be typed with it or without. Three digits
+    after the only separator are thousands, unless the currency has as many decimals.
     """
-    compact = text.strip().lstrip("-−").translate(str.maketrans("", "", " \N{NO-BREAK SPACE}'€$£"))
+    compact = text.strip().translate(_IGNORED)
+    if is_credit and compact.startswith(_MINUS):
+        compact = compact[1:]
     if not compact:
         return ZERO
     places = CURRENCY_EXPONENTS.get(currency, 2)
@@ -235,11 +239,10 @@ def _proposed_row(item: DeskItem, part: Part, deducts: bool) -> SplitRow:
 
 def _typed_row(item: DeskItem, typed: QueryDict, currency: str) -> SplitRow:
     text = typed.get(f"amount-{item.id}", "").strip()[:40]
-    amount = typed_amount(text, currency)
-    paid = (amount or ZERO).copy_sign(item.balance if item.balance else item.amount)
-    return SplitRow(
-        item, text, paid if amount else ZERO, _rest(typed.get(f"rest-{item.id}", "")), amount is not None
-    )
+    sign = item.balance if item.balance else item.amount
+    amount = typed_amount(text, currency, is_credit=sign < 0)
+    paid = amount.copy_sign(sign) if amount else ZERO
+    return SplitRow(item, text, paid, _rest(typed.get(f"rest-{item.id}", "")), amount is not None)
 
 
 def _rest(code: str) -> str:

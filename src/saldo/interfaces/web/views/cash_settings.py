@@ -136,6 +136,6 @@ def _share(text: str, name: str, label: Any) -> float:
 
 def _amount(text: str, name: str, label: Any) -> int:
     amount = typed_amount(text, "EUR")
-    if amount is None or text.strip().startswith("-"):
+    if amount is None:
         raise SaldoError("match_policy_invalid", name=str(label), value=text[:40])
     return to_mills(amount)

@@ -194,8 +194,10 @@
   // --- the split -------------------------------------------------------------------------------------
 
   // Amounts are whole thousandths here, as on the server.
-  function mills(text, places) {
-    const compact = text.trim().replace(/^[-−]/, "").replace(/[\s'€$£]/g, "");
+  // A minus is understood only of a credit.
+  function mills(text, places, isCredit) {
+    const typed = text.replace(/[\s'€$£]/g, "");
+    const compact = isCredit ? typed.replace(/^[-−]/, "") : typed;
     if (!compact) return 0;
     let found = /^(\d+)(?:[.,](\d+))?$/.exec(compact);
     if (!found || (found[2] || "").length > places) {
@@ -220,7 +222,7 @@
     return every("[data-item]", form).map((row) => {
       const field = one("[data-pays]", row);
       const open = exact(row.dataset.open);
-      const amount = field ? mills(field.value, places) : 0;
+      const amount = field ? mills(field.value, places, open < 0) : 0;
       const isWrong = amount === null || amount > Math.abs(open);
       return { row, field, open, isWrong, paid: amount === null ? 0 : open < 0 ? -amount : amount };
     });
