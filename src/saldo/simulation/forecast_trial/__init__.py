@@ -1,0 +1,1 @@
+"""Forecasts, scores and warnings judged against the truth of a simulated world."""
