@@ -12,17 +12,20 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from saldo.analytics.book import SCHEMAS, balances, open_on
 from saldo.core.aging import BUCKETS, bucket_of
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.money import Money
 from saldo.identity.models import Company
 from saldo.ledger import entries
+from saldo.ledger.book import book_of
 from saldo.ledger.entries import Share
 from saldo.ledger.models import Allocation, Item, ItemOpenProjection, ItemTerms
 from saldo.ledger.operations import rebuild_projection
@@ -217,7 +220,21 @@ def check_at(all_rows: Rows, as_of: date, known_at: datetime, company_id: int) -
     ctx = Context("test", as_of, lambda: START, known_at=known_at, company_id=company_id)
     frame = open_items(ctx)
     assert Decimal(int(frame["balance_mills"].sum())) / 1000 == right["net"]
+    check_book(ctx, frame)
     return answer
+
+
+def check_book(ctx: Context, ours: pl.DataFrame) -> None:
+    """What models are told of is what the ledger says, item by item: balances, due dates, whole accounts."""
+    book = book_of(ctx)
+    asked = balances(book, open_on(book, ctx.as_of)).select("item_id", "due_date", "balance_mills")
+    owed = ours.filter(pl.col("balance_mills") > 0).select("item_id", "due_date", "balance_mills")
+    assert asked.sort("item_id").equals(owed.sort("item_id"))
+    assert (book.items["known_date"] <= ctx.as_of).all() and (book.ends["known_date"] <= ctx.as_of).all()
+    for account in book.items["account_id"].unique().to_list():
+        alone, among = book_of(ctx, [account]), book.of_accounts([account])
+        for name in SCHEMAS:
+            assert getattr(alone, name).equals(getattr(among, name)), name
 
 
 def check_never_beyond(all_rows: Rows) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from saldo.analytics.book import CONTACTS
 from saldo.collection.models import Action
 from saldo.core.context import Context
 from saldo.storage.frames import copy_in, copy_out
@@ -29,23 +31,41 @@ def dated_entries(ctx: Context) -> pl.DataFrame:
          ORDER BY o.account_id, o.recorded_at DESC, o.id DESC) last
      WHERE state <> 'undone' AND follow_up_date <= %(as_of)s ORDER BY account_id
     """
-    params = {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity", "as_of": ctx.as_of}
-    return copy_out(sql, params, DATED_SCHEMA)
+    return copy_out(sql, _of_day(ctx), DATED_SCHEMA)
+
+
+# What people recorded as done and did not take back; nothing says by which channel.
+_DONE = """
+SELECT account_id, as_of FROM (
+    SELECT o.account_id, o.as_of, o.state, lead(o.state) OVER w AS next_state
+      FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
+     WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
+       AND (%(accounts)s::bigint[] IS NULL OR o.account_id = ANY(%(accounts)s::bigint[]))
+       AND o.state <> 'note'
+    WINDOW w AS (PARTITION BY o.account_id ORDER BY o.recorded_at, o.id)) each
+ WHERE state = 'done' AND coalesce(next_state, '') <> 'undone'
+"""
+
+
+def _of_day(ctx: Context, account_ids: Sequence[int] | None = None) -> dict[str, Any]:
+    return {
+        "company_id": ctx.company_id,
+        "known_at": ctx.known_at or "infinity",
+        "as_of": ctx.as_of,
+        "accounts": None if account_ids is None else list(account_ids),
+    }
 
 
 def last_contacts(ctx: Context) -> pl.DataFrame:
     """account_id, last_contact: the day of the last contact that was recorded as done and not taken back."""
-    sql = """
-    SELECT account_id, max(as_of) FROM (
-        SELECT o.account_id, o.as_of, o.state, lead(o.state) OVER w AS next_state
-          FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
-         WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
-           AND o.state <> 'note'
-        WINDOW w AS (PARTITION BY o.account_id ORDER BY o.recorded_at, o.id)) each
-     WHERE state = 'done' AND coalesce(next_state, '') <> 'undone' GROUP BY account_id
-    """
-    params = {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity", "as_of": ctx.as_of}
-    return copy_out(sql, params, {"account_id": pl.Int64, "last_contact": pl.Date})
+    sql = f"SELECT account_id, max(as_of) FROM ({_DONE}) done GROUP BY account_id"
+    return copy_out(sql, _of_day(ctx), {"account_id": pl.Int64, "last_contact": pl.Date})
+
+
+def contacts_made(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """CONTACTS: every contact that was recorded as done and not taken back."""
+    sql = f"SELECT account_id, 'contact', as_of FROM ({_DONE}) done ORDER BY account_id, as_of"
+    return copy_out(sql, _of_day(ctx, account_ids), CONTACTS)
 
 
 def reasons_json(reasons: list[dict[str, str]]) -> str:

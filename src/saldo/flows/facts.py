@@ -10,12 +10,10 @@ import polars as pl
 from saldo.cash.collections import in_flight, returned_receipts
 from saldo.collection.planning import dated_entries, last_contacts
 from saldo.core.context import Context
-from saldo.intake.queries import first_export_day
+from saldo.flows.books import payments_known_from
 from saldo.ledger.queries import daily_sales, first_document_date, open_items, payment_history
 from saldo.parties.frames import account_frame
 
-# Payments from so long before the first export can only come from an imported history.
-HISTORY_LEAD_DAYS = 30
 SALES_WINDOW_DAYS = 90
 
 
@@ -45,8 +43,7 @@ def gather(ctx: Context) -> Facts:
     assert ctx.company_id is not None, "facts are those of one company"
     accounts = account_frame(ctx)
     history = payment_history(ctx).join(accounts, on="account_id", how="left")
-    first_export = first_export_day(ctx.company_id, ctx.known_at)
-    known_from = _payments_known_from(history, first_export)
+    known_from = payments_known_from(ctx)
     items = open_items(ctx).join(accounts, on="account_id", how="left")
     contacts = last_contacts(ctx)
     return Facts(
@@ -88,16 +85,3 @@ def combined(each: list[Facts]) -> Facts:
         known_from=max((facts.known_from for facts in each if facts.known_from), default=None),
         sales_from=None if None in sales_from else max(sales_from, default=None),
     )
-
-
-def _payments_known_from(history: pl.DataFrame, first_export: date | None) -> date | None:
-    """None where a history of closed items was imported, else the first export: it told only what was open.
-
-    Without it the items that were paid before are missing, and who is still open would look typical.
-    """
-    earliest = history.filter(~pl.col("closed_unknown"))["paid_date"].min()
-    if first_export is None:
-        return None
-    if isinstance(earliest, date) and earliest < first_export - timedelta(days=HISTORY_LEAD_DAYS):
-        return None
-    return first_export

@@ -106,10 +106,12 @@ def open_day_run(ctx: Context, version: int, code_version: str, digest: str) -> 
     )
 
 
-def ensure_model_version(ctx: Context, engine: str, version: str, parameters: dict[str, Any]) -> ModelVersion:
-    found, _ = ModelVersion.objects.get_or_create(
-        engine=engine, version=version, defaults={"parameters": parameters, "recorded_at": ctx.clock()}
-    )
+def ensure_model_version(
+    ctx: Context, engine: str, version: str, parameters: dict[str, Any], rung: str = ""
+) -> ModelVersion:
+    """The version of an engine that is the same for every company and keeps no file."""
+    made = {"parameters": parameters, "rung": rung, "recorded_at": ctx.clock()}
+    found, _ = ModelVersion.objects.get_or_create(company=None, engine=engine, version=version, defaults=made)
     return found
 
 

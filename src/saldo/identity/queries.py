@@ -26,6 +26,9 @@ MAY_IMPORT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Gra
 # Who may say what a bank line is; everyone who reads all accounts of a company may look.
 MAY_POST_CASH = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.CASH_SPECIALIST})
 
+# Who may say which model is in use.
+MAY_PROMOTE = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER})
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyRow:
