@@ -55,7 +55,9 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
         part = _PARTS[match.group()]
         out += part.replace("{1,2}", "{2}") if fixed_width else part
         at = match.end()
-    return re.compile(out + _separator(pattern[at:]) + _TIME, re.IGNORECASE)
+    # A day without separators is a number to some programs, which write it as one: 20260210.0
+    decimals = r"(?:\.0{1,2})?" if fixed_width else ""
+    return re.compile(out + _separator(pattern[at:]) + decimals + _TIME, re.IGNORECASE)
 
 
 def _separator(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saldo.formats.tabular.mapping import TOP_KEYS, Amount, Bank, Company, Format, Mapping
+from saldo.formats.tabular.mapping import TOP_KEYS, Amount, Bank, Company, Extra, Format, Mapping
 from saldo.formats.tabular.names import RECORD_KINDS
 
 
@@ -16,6 +16,7 @@ def dump_toml(mapping: Mapping) -> str:
         ("amount", _fields(mapping.amount), Amount()),
         ("company", _fields(mapping.company), Company()),
         ("bank", _fields(mapping.bank), Bank()),
+        ("extra", _fields(mapping.extra), Extra()),
         ("export", _fields(mapping.export), None),
     ]
     columns: dict[str, Any] = dict(mapping.columns)

@@ -115,6 +115,17 @@ class Bank:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """Headers of further columns, known when the document is issued, that forecasts may learn from.
+
+    columns: words (a code is a word too); numbers: numbers; segment: what customers are grouped by."""
+
+    columns: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    segment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """A validated profile. ``columns``: canonical name -> accepted headers, the preferred one first.
     ``optional``: canonical names that a file may lack. ``kinds``: document type as written -> kind.
@@ -136,10 +147,12 @@ class Mapping:
     company: Company = field(default_factory=Company)
     export: Export = field(default_factory=Export)
     bank: Bank = field(default_factory=Bank)
+    extra: Extra = field(default_factory=Extra)
 
     def headers(self) -> list[str]:
         """Every header that the profile knows."""
-        return [header for names in self.wanted().values() for header in names]
+        named = [header for names in self.wanted().values() for header in names]
+        return [*named, *self.extra.columns, *self.extra.numbers, *self.extra.segment]
 
     def wanted(self) -> dict[str, tuple[str, ...]]:
         """Canonical name -> headers, with the company column among them."""
@@ -218,6 +231,7 @@ class _Checked:
             company=Company(**company),
             export=Export(**export),
             bank=Bank(**self.table("bank", Bank)),
+            extra=Extra(**self.table("extra", Extra)),
         )
         self.consistent(mapping)
         return mapping
@@ -388,5 +402,5 @@ def _missing_of_records(mapping: Mapping, columns: set[str]) -> list[str]:
 
 TOP_KEYS = (
     "name", "source", "kind", "description_it", "description_en", "format", "columns", "amount", "kinds",
-    "statuses", "values", "company", "export", "bank",
+    "statuses", "values", "company", "export", "bank", "extra",
 )  # fmt: skip
