@@ -77,9 +77,9 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         )
     with transaction.atomic():
         version = last.version + 1 if last else 1
-        ensure_model_version(ctx, "payment_date", MODEL_VERSION, {})
+        engine = ensure_model_version(ctx, "payment_date", MODEL_VERSION, {})
         run = open_day_run(ctx, version, __version__, digest)
-        keep_forecasts(run.id, forecasts)
+        keep_forecasts(run.id, engine.id, forecasts)
         keep_actions(run.id, worklist)
         keep_measures(run.id, figures)
         keep_cash_forecast(run.id, weeks)

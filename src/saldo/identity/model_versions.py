@@ -118,3 +118,27 @@ def models_of(company_id: int, engine: str | None = None, limit: int = 50) -> li
         found, promotions = found.filter(engine=engine), promotions.filter(engine=engine)
     last = {promotion.model_version_id: promotion for promotion in promotions.order_by("recorded_at", "id")}
     return [_row(each, last.get(each.id)) for each in found.order_by("-recorded_at", "-id")[:limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRow:
+    """When a version came into use, who decided it and why."""
+
+    model_version_id: int
+    version: str
+    rung: str
+    actor: str
+    reason: str
+    recorded_at: datetime
+
+
+def promotions_of(company_id: int, engine: str, limit: int = 50) -> list[PromotionRow]:
+    """What was in use when, newest first."""
+    found = ModelPromotion.objects.filter(company_id=company_id, engine=engine)
+    return [
+        PromotionRow(
+            each.model_version_id, each.model_version.version, each.model_version.rung, each.actor,
+            each.reason, each.recorded_at,
+        )
+        for each in found.select_related("model_version").order_by("-recorded_at", "-id")[:limit]
+    ]  # fmt: skip
