@@ -11,6 +11,7 @@ from saldo import __version__
 
 # Loaded when used: `saldo read --help` must not wait for the whole application.
 OWN = {
+    "backtest": "backtesting:backtest",
     "bank": "banking:bank",
     "cash": "cash:cash",
     "collect": "collecting:collect",
@@ -19,6 +20,9 @@ OWN = {
     "import": "importing:import_command",
     "day": "figures:day",
     "worklist": "figures:worklist",
+    "train": "learning:train",
+    "models": "learning:models",
+    "forecast": "learning:forecast",
     "aging": "figures:aging",
     "kpi": "figures:kpi",
     "erp": "erp:erp",
