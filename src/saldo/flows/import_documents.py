@@ -19,7 +19,7 @@ from saldo.analytics.export_diff import ExportDiff, ExportRules, compare
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
 from saldo.core.money import decimal_text
-from saldo.flows import erp_cash, import_bank, reading
+from saldo.flows import erp_cash, import_bank, import_credit, reading
 from saldo.flows.follow_erp import Followed, follow_erp
 from saldo.flows.import_result import ImportResult
 from saldo.flows.posting import Posting, Progress, post_changes, post_closures, post_new
@@ -123,7 +123,12 @@ def _kind_of(kind: str, mapping: str | None, name: str, data: bytes) -> str:
     profile = reading.mapping_of(mapping)
     if kind != "auto":
         return kind
-    return profile.kind if profile else import_bank.kind_by_content(data, name) or "invoices"
+    if profile is not None:
+        return profile.kind
+    for known in (import_bank.kind_by_content, import_credit.kind_by_content):
+        if found := known(data, name):
+            return found
+    return "invoices"
 
 
 def process(
@@ -132,8 +137,9 @@ def process(
     """Read a batch into the ledger. What is refused is kept beside the document; an error ends the batch."""
     batch = batches.batch(batch_id)
     earlier = batches.same_reading_done(batch.document_id, batch.mapping, batch.company_id, batch.kind)
-    # What a bank file adds depends on the accounts known by then: it is read again, and adds nothing twice.
-    if earlier is not None and not accept_closures and batch.kind not in import_bank.KINDS:
+    # What these files add depends on the accounts known by then: they are read again, and add nothing twice.
+    again = (*import_bank.KINDS, *import_credit.KINDS)
+    if earlier is not None and not accept_closures and batch.kind not in again:
         return _already_done(ctx, batch_id, earlier)
     try:
         return _PROCESSES[batch.kind](ctx, batch, accept_closures, progress or _no_progress)
@@ -391,6 +397,8 @@ _PROCESSES: dict[str, _Process] = {
     "customers": _import_customers,
     "bank": import_bank.import_bank,
     "remittances": import_bank.import_bank,
+    "balance_sheets": import_credit.import_credit,
+    "ratings": import_credit.import_credit,
 }
 
 

@@ -34,6 +34,8 @@ MAX_ITEM_MILLS = 10**15 - 1
 DEFAULT_COMPANY = "MAIN"
 # Tables of movements are read as statements, not as receivables.
 BANK_KIND = "bank"
+# Profiles of records that an import takes in; the others are read only.
+IMPORTED_RECORDS = (BANK_KIND, "balance_sheets", "ratings")
 # Records of mail, which is only the envelope of the invoices attached to it.
 CARRIER_KINDS = frozenset({"message", "pec_receipt"})
 DOCUMENT_KINDS = frozenset({"invoice", "credit_note", "debit_note", "payment"})
@@ -70,13 +72,12 @@ class Told:
 def mapping_of(text_or_name: str | None) -> Mapping | None:
     """The profile with that name, in that file, or written out in that text.
 
-    Raises SaldoError("mapping_kind_not_imported") for one whose tables are no receivables, no customers
-    and no movements of a bank account.
+    Raises SaldoError("mapping_kind_not_imported") for one whose tables are read, and of no use here yet.
     """
     if not text_or_name:
         return None
     mapping = _written_out(text_or_name) if "\n" in text_or_name else load_profile(text_or_name)
-    if mapping.kind in RECORD_KINDS and mapping.kind != BANK_KIND:
+    if mapping.kind in RECORD_KINDS and mapping.kind not in IMPORTED_RECORDS:
         raise SaldoError("mapping_kind_not_imported", profile=mapping.name, kind=mapping.kind)
     return mapping
 

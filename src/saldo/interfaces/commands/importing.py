@@ -26,7 +26,9 @@ from saldo.interfaces.commands.app import (
 )
 from saldo.interfaces.commands.reading import file_bytes, show_rejections
 
-KINDS = ("auto", "receivables", "invoices", "customers", "bank", "remittances")
+KINDS = (
+    "auto", "receivables", "invoices", "customers", "bank", "remittances", "balance_sheets", "ratings",
+)  # fmt: skip
 
 
 @click.command("import")
