@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check bench e2e screenshots lock format clean
+.PHONY: install demo test slow check bench e2e screenshots lock format clean
 
 install: $(STAMP)
 
@@ -20,7 +20,11 @@ demo: install
 	@$(BIN)/saldo demo
 
 test: install
-	$(BIN)/python -m pytest -m "not bench" --numprocesses 2 --dist loadfile tests
+	$(BIN)/python -m pytest -m "not bench and not slow" --numprocesses 2 --dist loadfile tests
+
+# The long simulations: CI runs them after the tests.
+slow: install
+	$(BIN)/python -m pytest -m slow tests
 
 e2e: install
 	$(BIN)/python -m pytest tests/e2e -rs

@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("saldo", deadline=None)
+settings.load_profile("saldo")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -18,7 +23,7 @@ SHARED = ROOT.parent / "shared"
 # Before Django's settings are loaded.
 os.environ.setdefault("SALDO_HOME", str(ROOT / ".saldo-test"))
 # Before polars and numpy are: on the small frames of tests, threads cost more than they do.
-for _threads in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS"):
+for _threads in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 
 

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from saldo.simulation.trial.jobs import ONE_THREAD
 from saldo.simulation.trial.scratch import SETTINGS, Server, scratch
 
@@ -19,6 +21,7 @@ HALF = 182
 SECONDS = 900
 
 
+@pytest.mark.slow
 def test_a_year_of_a_small_world(django_db_setup: None) -> None:
     halves = ((FIRST_DAY, HALF), (FIRST_DAY + timedelta(days=HALF), DAYS - HALF))
     with scratch(Server.in_use()) as databases:
