@@ -9,7 +9,6 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saldo.analytics.cash_forecast import cash_forecast
 from saldo.analytics.payment_date import delays
 from saldo.analytics.payment_date.empirical_bayes import fit, forecast, paid_within, payment_forecast
 
@@ -94,24 +93,3 @@ def test_every_installment_counts(rows: list[tuple]) -> None:  # type: ignore[ty
     assert abs(days_seen - float((end - begin).sum())) < 1e-6
     events = delays.count(same, entry, leave, paid, ones, 1)
     assert events.paid.sum() == sum(p and d <= delays.LAST_DAY for p, d in zip(paid, leave, strict=True))
-
-
-@settings(max_examples=25, deadline=None)
-@given(invoices, st.lists(st.integers(1, 10**9), min_size=80, max_size=80))
-def test_cash_is_conserved(rows: list[tuple], balances: list[int]) -> None:  # type: ignore[type-arg]
-    """Weeks add up to the cumulative figure, which never passes what is open, and bands hold it."""
-    book = cut(facts(rows), AS_OF)
-    asked = book.drop("paid_date", "closed_unknown").with_columns(
-        pl.Series("balance_mills", balances[: len(book)], dtype=pl.Int64),
-        customer_id="account_id",
-        currency=pl.when(pl.col("account_id") > 3).then(pl.lit("USD")).otherwise(pl.lit("EUR")),
-    )
-    result = cash_forecast(fit(book, AS_OF), asked)
-    for currency, weeks in result.group_by("currency"):
-        total = asked.filter(pl.col("currency") == currency[0])["balance_mills"].sum()
-        weeks = weeks.sort("week")
-        assert weeks["expected_mills"].sum() == weeks["cumulative_mills"][-1] <= total
-        assert weeks["expected_mills"].min() >= 0
-        assert weeks.filter(pl.col("low_mills") > pl.col("expected_mills")).is_empty()
-        assert weeks.filter(pl.col("high_mills") < pl.col("expected_mills")).is_empty()
-    assert result["currency"].n_unique() == asked["currency"].n_unique()

@@ -1,4 +1,4 @@
-"""The indicators: the worked examples of docs/rules/kpi.md and cash-forecast.md."""
+"""The indicators: the worked examples of docs/rules/kpi.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saldo.analytics import kpi as frames
-from saldo.analytics.cash_forecast import CASH_SCHEMA, cash_forecast
-from saldo.analytics.payment_date.empirical_bayes import Z80, fit, paid_within
 from saldo.core import kpi
 
 AS_OF = date(2026, 3, 31)
@@ -85,26 +83,3 @@ def test_invoice_to_cash_of_a_frame() -> None:
     )  # fmt: skip
     result = frames.invoice_to_cash(history, day, AS_OF)["EUR"]
     assert result.value == 60.0 and result.denominator == 4 * 10**17
-
-
-def test_cash_forecast_worked_example() -> None:
-    """Two items of one customer move together: their spreads add up; another customer's variance adds up."""
-    history = pl.DataFrame(
-        schema={"account_id": pl.Int64, "segment": pl.Utf8, "document_date": pl.Date, "due_date": pl.Date,
-                "paid_date": pl.Date, "closed_unknown": pl.Boolean}
-    )  # fmt: skip
-    model = fit(history, AS_OF)
-    items = pl.DataFrame(
-        {"account_id": [1, 1, 2, 2], "customer_id": [1, 1, 2, 2], "segment": ["A"] * 4,
-         "currency": ["EUR"] * 4, "due_date": [AS_OF] * 4,
-         "balance_mills": [1_000_000, 3_000_000, 2_000_000, -9_000_000]}
-    )  # fmt: skip
-    p = float(paid_within(model, items, [7])[0, 0])
-    first = cash_forecast(model, items).row(0, named=True)
-    spread = (p * (1 - p)) ** 0.5 * (4e6**2 + 2e6**2) ** 0.5
-    assert first["expected_mills"] == round(6e6 * p)
-    assert first["low_mills"] == round(max(6e6 * p - Z80 * spread, 0))
-    assert first["high_mills"] == round(min(6e6 * p + Z80 * spread, 6e6))
-    assert (first["week_start"], first["week_end"]) == (date(2026, 4, 1), date(2026, 4, 7))
-    assert cash_forecast(model, items.clear()).schema == CASH_SCHEMA
-    assert cash_forecast(model, items).schema == CASH_SCHEMA

@@ -1,142 +1,212 @@
-"""Expected cash per week from the open items, with an interval.
+"""Expected cash per week, with P10, P50 and P90, from the items' curves and from what will be invoiced.
 
-Formula and worked example: docs/rules/cash-forecast.md. Only open debit items count: sales not yet invoiced,
-and credits that customers may still deduct, do not.
+Formula and worked example: docs/rules/cash-forecast.md. Currencies are never added up. Credits that customers
+may still deduct are not taken off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from saldo.analytics.payment_date.empirical_bayes import Z80, DelayModel, paid_within
+from saldo.analytics.book import Book, balances
+from saldo.analytics.cash_dependence import estimate_dependence, past_landmarks, stated_dependence
+from saldo.analytics.cash_history import cash_movements, naive_weeks, past_weeks
+from saldo.analytics.cash_sales import sales_cash
+from saldo.analytics.cash_simulation import DRAWS, Dependence, Portfolio, draw_weeks
+from saldo.analytics.curves import Curves, paid_within
 
 WEEKS = 13
+# What items that are open bring, what will be invoiced brings, both, and the simple forecast beside them.
+OPEN, FUTURE, TOTAL, NAIVE = "open", "future", "total", "naive"
+KINDS = (OPEN, FUTURE, TOTAL, NAIVE)
 
 CASH_SCHEMA: dict[str, pl.DataType] = {
-    "currency": pl.Utf8(),
+    "currency": pl.String(),
+    "kind": pl.String(),
     "week": pl.Int64(),
     "week_start": pl.Date(),
     "week_end": pl.Date(),
     "expected_mills": pl.Int64(),
     "low_mills": pl.Int64(),
+    "middle_mills": pl.Int64(),
     "high_mills": pl.Int64(),
     "cumulative_mills": pl.Int64(),
     "cumulative_low_mills": pl.Int64(),
+    "cumulative_middle_mills": pl.Int64(),
     "cumulative_high_mills": pl.Int64(),
 }
-
+_QUANTILES = (0.1, 0.5, 0.9)
+_CHUNK = 200_000
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class _Groups:
-    """The items' customers and currencies: the group of each item, and the currency of each group."""
+class _Cash:
+    """Of one currency and kind: expected cash by the end of each week, and of each week in every draw."""
 
-    of_item: Ints
-    amount: Floats
-    currency_of: Ints
-    currencies: pl.Series
+    cumulative: Ints
+    draws: Floats
 
-    @classmethod
-    def of(cls, debits: pl.DataFrame) -> _Groups:
-        key = ["currency", "customer_id"]
-        groups = debits.select(key).unique(maintain_order=True).with_row_index("group")
-        currencies = groups.select(pl.col("currency").unique(maintain_order=True)).to_series()
-        place = {code: index for index, code in enumerate(currencies.to_list())}
-        joined = debits.select(key).join(groups, on=key, how="left", nulls_equal=True, maintain_order="left")
-        return cls(
-            of_item=joined["group"].to_numpy().astype(np.int64),
-            amount=debits["balance_mills"].to_numpy().astype(np.float64),
-            currency_of=np.array([place[code] for code in groups["currency"].to_list()], dtype=np.int64),
-            currencies=currencies,
-        )
-
-    def summed(self, values: Floats) -> Floats:
-        """Sums of each group, from one value an item."""
-        return np.bincount(self.of_item, values, minlength=len(self.currency_of)).astype(np.float64)
-
-    def by_currency(self, values: Floats) -> Floats:
-        """Sums of each currency, from one value a group."""
-        return np.bincount(self.currency_of, values, minlength=len(self.currencies)).astype(np.float64)
+    def plus(self, other: _Cash) -> _Cash:
+        return _Cash(self.cumulative + other.cumulative, self.draws + other.draws)
 
 
-def _by_currency(groups: _Groups, share: Floats) -> pl.DataFrame:
-    """mean and sd per currency and period, from each item's probability of being paid in each period.
+def seed_of(company: str, as_of: date) -> int:
+    """The seed of a company's day: the same day gives the same figures."""
+    return crc32(f"{company} {as_of.isoformat()}".encode())
 
-    An item is a Bernoulli payment of its whole balance; spreads add up inside a customer, variances across
-    customers.
+
+def cash_forecast(
+    curves: Curves,
+    items: pl.DataFrame,
+    as_of: date,
+    *,
+    dependence: Dependence | None = None,
+    seed: int = 0,
+    weeks: int = WEEKS,
+) -> pl.DataFrame:
+    """Cash of open items in each of the next ``weeks`` weeks: CASH_SCHEMA, kind "open".
+
+    items: item_id, customer_id, currency, balance_mills, each with its row of ``curves`` on ``as_of``; those
+    with a balance of zero or less are left out. Week 1 is the seven days after ``as_of``. Expected weeks add
+    up exactly to the cumulative figure. low, middle, high: P10, P50 and P90 of the simulation, so the
+    expected amount may lie outside of them where one item decides.
     """
-    means, deviations = [], []
-    for period in range(share.shape[1]):
-        p = np.clip(share[:, period], 0.0, 1.0)
-        spread = groups.summed(groups.amount * np.sqrt(p * (1.0 - p)))
-        means.append(groups.by_currency(groups.summed(groups.amount * p)))
-        deviations.append(np.sqrt(groups.by_currency(spread**2)))
-    currencies, periods = len(groups.currencies), share.shape[1]
-    balance = groups.by_currency(groups.summed(groups.amount))
-    return pl.DataFrame(
-        {
-            "currency": groups.currencies.to_list() * periods,
-            "period": np.repeat(np.arange(1, periods + 1, dtype=np.int64), currencies),
-            "mean": np.concatenate(means),
-            "sd": np.concatenate(deviations),
-            "balance_mills": np.tile(balance, periods),
-        }
+    found = _open_cash(curves, items, dependence or stated_dependence(), seed, weeks)
+    return _framed([_rows(code, OPEN, cash, as_of) for code, cash in found.items()])
+
+
+def expected_weeks(
+    book: Book,
+    landmarks: pl.DataFrame,
+    curves: Curves,
+    as_of: date,
+    *,
+    past: Callable[[pl.DataFrame], Curves] | None = None,
+    seed: int = 0,
+    weeks: int = WEEKS,
+) -> pl.DataFrame:
+    """CASH_SCHEMA of every kind: open, future, total and naive, by currency.
+
+    landmarks: the open items on ``as_of`` (``open_on``) with their ``curves``. past: gives the same model's
+    curves of landmarks on past days, for the correlations; None: the stated ones. Kinds that the history is
+    too short for are left out; then "total" is what the open items bring.
+    """
+    book = book.known_by(as_of)
+    dependence = stated_dependence()
+    if past is not None:
+        earlier = past_landmarks(book, as_of)
+        if not earlier.is_empty():
+            dependence = estimate_dependence(book, earlier, past(earlier), as_of)
+    items = balances(book, landmarks)
+    opened = _open_cash(curves, items, dependence, seed, weeks)
+    future = _future_cash(book, as_of, seed, weeks)
+    before = past_weeks(cash_movements(book), as_of, book.known_from)
+    rows = []
+    for code in sorted({*opened, *future, *before}):
+        kinds = {OPEN: opened.get(code), FUTURE: future.get(code)}
+        known = [cash for cash in kinds.values() if cash is not None]
+        for kind, cash in kinds.items():
+            if cash is not None:
+                rows.append(_rows(code, kind, cash, as_of))
+        if known:
+            rows.append(_rows(code, TOTAL, known[0] if len(known) == 1 else known[0].plus(known[1]), as_of))
+        if code in before and (simple := naive_weeks(before[code], weeks)) is not None:
+            rows.append(_laid_out(code, NAIVE, as_of, *(_mills(each) for each in simple)))
+    return _framed(rows)
+
+
+def _generator(seed: int, currency: str, kind: str) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(currency.encode()), crc32(kind.encode())])
+
+
+def _open_cash(
+    curves: Curves, items: pl.DataFrame, dependence: Dependence, seed: int, weeks: int
+) -> dict[str, _Cash]:
+    # In one order, whatever the order given: then the draws, and every sum, are the same.
+    ordered = (
+        items.select("item_id", "customer_id", "currency", "balance_mills")
+        .with_row_index("_row")
+        .filter(pl.col("balance_mills") > 0)
+        .sort("currency", "customer_id", "item_id")
     )
+    found = {}
+    for (currency,), rows in ordered.group_by("currency", maintain_order=True):
+        portfolio = Portfolio(
+            share=_share_by_week(curves, rows["_row"].to_numpy().astype(np.int64), weeks),
+            amount=rows["balance_mills"].to_numpy().astype(np.float64),
+            customer=rows["customer_id"].rle_id().to_numpy().astype(np.int64),
+        )
+        draws = draw_weeks(portfolio, dependence, _generator(seed, str(currency), OPEN), DRAWS)
+        cumulative = np.minimum(_mills(portfolio.amount @ portfolio.share), int(rows["balance_mills"].sum()))
+        found[str(currency)] = _Cash(cumulative, _within(draws, float(portfolio.amount.sum())))
+    return found
 
 
-def _bands(moments: pl.DataFrame, prefix: str) -> pl.DataFrame:
-    low = (pl.col("mean") - Z80 * pl.col("sd")).clip(lower_bound=0.0)
-    high = pl.min_horizontal(pl.col("mean") + Z80 * pl.col("sd"), pl.col("balance_mills"))
-    return moments.select(
-        "currency", "period",
-        pl.col("mean").round().cast(pl.Int64).alias(f"{prefix}mean_mills"),
-        low.round().cast(pl.Int64).alias(f"{prefix}low_mills"),
-        high.round().cast(pl.Int64).alias(f"{prefix}high_mills"),
+def _share_by_week(curves: Curves, rows: Ints, weeks: int) -> Floats:
+    """Share of each item paid by the end of each week; flat after the last day of the curves."""
+    ends = 7 * np.arange(1, weeks + 1)
+    parts = [
+        paid_within(curves.rows(rows[start : start + _CHUNK]), ends) for start in range(0, len(rows), _CHUNK)
+    ]
+    result: Floats = np.clip(np.maximum.accumulate(np.concatenate(parts), axis=1), 0.0, 1.0)
+    return result
+
+
+def _within(draws: Floats, balance: float) -> Floats:
+    """The draws with no more in all than is open: the normal part of the sum may pass it by a little."""
+    over = draws.sum(axis=1) / balance
+    result: Floats = draws / np.maximum(over, 1.0)[:, None]
+    return result
+
+
+def _future_cash(book: Book, as_of: date, seed: int, weeks: int) -> dict[str, _Cash]:
+    return {
+        code: _Cash(_mills(sales.mean.cumsum()), sales.draw(_generator(seed, code, FUTURE), DRAWS))
+        for code, sales in sales_cash(book, as_of, weeks).items()
+    }
+
+
+def _mills(values: Floats) -> Ints:
+    return np.rint(values).astype(np.int64)
+
+
+def _rows(currency: str, kind: str, cash: _Cash, as_of: date) -> dict[str, Any]:
+    week = np.quantile(cash.draws, _QUANTILES, axis=0)
+    so_far = np.quantile(cash.draws.cumsum(axis=1), _QUANTILES, axis=0)
+    expected = np.diff(cash.cumulative, prepend=0)
+    return _laid_out(
+        currency, kind, as_of,
+        np.stack([expected, *_mills(week)]), np.stack([cash.cumulative, *_mills(so_far)]),
     )  # fmt: skip
 
 
-def cash_forecast(model: DelayModel, open_items: pl.DataFrame, weeks: int = WEEKS) -> pl.DataFrame:
-    """Expected cash in each of the next ``weeks`` weeks, by currency: the columns of CASH_SCHEMA.
+def _laid_out(currency: str, kind: str, as_of: date, week: Ints, so_far: Ints) -> dict[str, Any]:
+    """Columns of CASH_SCHEMA. week, so_far: expected, P10, P50 and P90 (rows) of each week (columns)."""
+    count = week.shape[1]
+    starts = [as_of + timedelta(days=7 * index + 1) for index in range(count)]
+    names = ("", "low_", "middle_", "high_")
+    return {
+        "currency": [currency] * count,
+        "kind": [kind] * count,
+        "week": list(range(1, count + 1)),
+        "week_start": starts,
+        "week_end": [start + timedelta(days=6) for start in starts],
+        **{f"{name or 'expected_'}mills": values for name, values in zip(names, week, strict=True)},
+        **{f"cumulative_{name}mills": values for name, values in zip(names, so_far, strict=True)},
+    }
 
-    open_items: account_id, customer_id, segment, due_date, currency, balance_mills; items with a balance of
-    zero or less are left out. Week 1 is the seven days after the model's as_of. low/high bound an 80%
-    interval by a normal approximation in which all items of a customer are paid or unpaid together, and
-    customers are independent. Expected weeks add up exactly to the cumulative figure.
-    """
-    debits = open_items.filter(pl.col("balance_mills") > 0)
-    if debits.is_empty():
-        return pl.DataFrame(schema=CASH_SCHEMA)
-    cumulative = paid_within(model, debits, [7 * week for week in range(1, weeks + 1)])
-    weekly = np.diff(cumulative, axis=1, prepend=0.0)
-    groups = _Groups.of(debits)
 
-    def bands(share: Floats, prefix: str) -> pl.DataFrame:
-        return _bands(_by_currency(groups, share), prefix)
-
-    joined = bands(cumulative, "cumulative_").join(bands(weekly, ""), on=["currency", "period"])
-    total = pl.col("cumulative_mean_mills")
-    start = pl.lit(model.as_of) + pl.duration(days=7 * (pl.col("period") - 1) + 1)
-    return (
-        joined.sort("currency", "period")
-        .with_columns((total - total.shift(1).over("currency").fill_null(0)).alias("expected_mills"))
-        .select(
-            "currency",
-            pl.col("period").alias("week"),
-            start.cast(pl.Date).alias("week_start"),
-            (start + timedelta(days=6)).cast(pl.Date).alias("week_end"),
-            "expected_mills",
-            pl.min_horizontal("low_mills", "expected_mills").alias("low_mills"),
-            pl.max_horizontal("high_mills", "expected_mills").alias("high_mills"),
-            total.alias("cumulative_mills"),
-            "cumulative_low_mills",
-            "cumulative_high_mills",
-        )
-    )
+def _framed(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    frames = [pl.DataFrame(row, schema=CASH_SCHEMA) for row in rows]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=CASH_SCHEMA)

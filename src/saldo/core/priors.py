@@ -46,6 +46,28 @@ class DelayPrior:
 
 
 @dataclass(frozen=True, slots=True)
+class CashPrior:
+    """How payment days move together, and how far invoicing is from what is expected, until it is measured.
+
+    Correlations are shares of the variance; the weights say how many observations of each they count as.
+    """
+
+    portfolio_correlation: float
+    customer_correlation: float
+    prior_days: float
+    prior_groups: float
+    sales_error: float
+    sales_error_weight: float
+    source: str
+
+    def __post_init__(self) -> None:
+        shares = (self.portfolio_correlation, self.customer_correlation)
+        _require(min(shares) >= 0 and sum(shares) < 1, "cash correlations are shares of one whole")
+        _require(min(self.prior_days, self.prior_groups) > 0, "cash weights must be positive")
+        _require(self.sales_error > 0 and self.sales_error_weight > 0, "cash.sales_error must be positive")
+
+
+@dataclass(frozen=True, slots=True)
 class ActionPrior:
     """One candidate action: its effect on the log-odds of payment within 30 days, its time and its costs."""
 
@@ -96,6 +118,7 @@ class PriorityPrior:
 class Priors:
     version: str
     delay: DelayPrior
+    cash: CashPrior
     priority: PriorityPrior
 
 
@@ -117,6 +140,18 @@ def _delay(table: Mapping[str, Any]) -> DelayPrior:
         segment_minimum=int(table["segment_minimum"]),
         portfolio_minimum=int(table["portfolio_minimum"]),
         horizon_days=int(table["horizon_days"]),
+        source=str(table["source"]),
+    )
+
+
+def _cash(table: Mapping[str, Any]) -> CashPrior:
+    return CashPrior(
+        portfolio_correlation=float(table["portfolio_correlation"]),
+        customer_correlation=float(table["customer_correlation"]),
+        prior_days=float(table["prior_days"]),
+        prior_groups=float(table["prior_groups"]),
+        sales_error=float(table["sales_error"]),
+        sales_error_weight=float(table["sales_error_weight"]),
         source=str(table["source"]),
     )
 
@@ -150,7 +185,8 @@ def _priority(table: Mapping[str, Any]) -> PriorityPrior:
 def parse_priors(text: str) -> Priors:
     """The priors of a TOML text laid out as ``priors.toml``. Raises ValueError or KeyError if it is wrong."""
     table = tomllib.loads(text)
-    return Priors(str(table["version"]), _delay(table["delay"]), _priority(table["priority"]))
+    delay, cash, priority = _delay(table["delay"]), _cash(table["cash"]), _priority(table["priority"])
+    return Priors(str(table["version"]), delay, cash, priority)
 
 
 @cache

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 
 from saldo.analytics.cash_forecast import cash_forecast
+from saldo.analytics.curves import DAILY, Curves
 from saldo.analytics.kpi import CurrencyKpis, invoice_to_cash, portfolio_kpis, trailing_sales
-from saldo.analytics.payment_date.empirical_bayes import DelayModel
+from saldo.analytics.payment_date.empirical_bayes import DelayModel, paid_within
 from saldo.core.kpi import SALES_DAYS, Kpi
 from saldo.core.money import from_mills
 from saldo.flows.facts import Facts
@@ -78,5 +80,7 @@ def _of_kpi(kpi: Kpi, currency: str) -> MeasureValue:
 
 
 def expect_cash(facts: Facts, model: DelayModel) -> pl.DataFrame:
-    """CASH_SCHEMA: expected cash of the next weeks with its band."""
-    return cash_forecast(model, facts.open_items)
+    """CASH_SCHEMA, kind "open": expected cash of the next weeks with its band."""
+    debits = facts.open_items.filter(pl.col("balance_mills") > 0)
+    shares = paid_within(model, debits, DAILY.tolist())
+    return cash_forecast(Curves(DAILY, shares.astype(np.float32)), debits, facts.as_of)

@@ -25,7 +25,7 @@ class CashForecast(models.Model):
     """Cash expected in one week, with its band (P10 and P90) and its middle (P50).
 
     kind: "open" from items that were open, "future" from sales not yet invoiced, "total" of both; "naive" is
-    the simple forecast that it is judged beside.
+    the simple forecast that it is judged beside. cumulative: the same of all weeks up to this one.
     """
 
     day_run = models.ForeignKey(DayRun, on_delete=models.CASCADE)
@@ -36,6 +36,10 @@ class CashForecast(models.Model):
     low = models.DecimalField(max_digits=18, decimal_places=3)
     middle = models.DecimalField(max_digits=18, decimal_places=3, null=True)
     high = models.DecimalField(max_digits=18, decimal_places=3)
+    cumulative = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    cumulative_low = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    cumulative_middle = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    cumulative_high = models.DecimalField(max_digits=18, decimal_places=3, null=True)
 
     class Meta:
         constraints = [

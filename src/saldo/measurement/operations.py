@@ -33,11 +33,6 @@ def keep_measures(day_run_id: int, values: Iterable[MeasureValue]) -> int:
 
 
 def keep_cash_forecast(day_run_id: int, weeks: pl.DataFrame) -> int:
-    """weeks: week_start, currency, expected_mills, low_mills, high_mills."""
-    return copy_in(
-        "measurement_cashforecast",
-        weeks.select(
-            "week_start", "currency", "expected_mills", "low_mills", "high_mills",
-            pl.lit(day_run_id).alias("day_run_id"), pl.lit("open").alias("kind"),
-        ),
-    )  # fmt: skip
+    """weeks: CASH_SCHEMA of analytics.cash_forecast, every kind."""
+    kept = weeks.drop("week", "week_end").with_columns(pl.lit(day_run_id).alias("day_run_id"))
+    return copy_in("measurement_cashforecast", kept)

@@ -9,6 +9,10 @@ from saldo.identity.models import DayRun
 from saldo.measurement.models import CashForecast, Measure
 
 TOTALS = ("open", "credits", "net", "overdue", "overdue_net", "unapplied")
+WEEK_COLUMNS = (
+    "currency", "kind", "week_start", "expected", "low", "middle", "high",
+    "cumulative", "cumulative_low", "cumulative_middle", "cumulative_high",
+)  # fmt: skip
 BUCKETS = ("current", "days_1_30", "days_31_60", "days_61_90", "days_over_90")
 
 
@@ -20,12 +24,16 @@ def measures_of(day_run_id: int) -> list[dict[str, Any]]:
     )
 
 
-def weeks_of(day_run_id: int) -> list[dict[str, Any]]:
-    return list(
-        CashForecast.objects.filter(day_run_id=day_run_id)
-        .order_by("currency", "week_start")
-        .values("currency", "week_start", "expected", "low", "high")
-    )
+def weeks_of(day_run_id: int, kind: str = "total") -> list[dict[str, Any]]:
+    """The weeks expected by a day run, by currency; all kinds for kind "".
+
+    A run that knew no total (made before future sales were forecast) gives what its open items bring.
+    """
+    rows = CashForecast.objects.filter(day_run_id=day_run_id)
+    if kind:
+        wanted = rows.filter(kind=kind)
+        rows = rows.filter(kind="open") if kind == "total" and not wanted.exists() else wanted
+    return list(rows.order_by("currency", "kind", "week_start").values(*WEEK_COLUMNS))
 
 
 def dashboard(run: DayRun) -> dict[str, dict[str, Any]]:

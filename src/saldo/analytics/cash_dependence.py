@@ -1,0 +1,167 @@
+"""How much payment days move together, from a company's own past, as correlations of the copula.
+
+On past days the model's curves are set beside what came. Where two items are both later (or both earlier)
+than said more often than chance, they move together: the mean product of their errors is their covariance,
+which the copula ties to its correlation by Mehler's expansion
+
+    cov(i, k) = sum over n of  r^n / n!  He(n-1)(q_i) He(n-1)(q_k) phi(q_i) phi(q_k),      q = Phi^-1(p)
+
+Pairs of items of one customer give the two correlations together, pairs of different customers the common
+one. Both are drawn to stated priors while little was seen.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+from saldo.analytics.book import Book, balances, open_on
+from saldo.analytics.cash_history import cash_movements
+from saldo.analytics.cash_simulation import Dependence
+from saldo.analytics.curves import Curves, paid_within
+from saldo.core.priors import CashPrior, default_priors
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+MOST_LANDMARKS, LANDMARK_DAYS, STEP_WEEKS = 20_000, 13, 4
+HORIZONS = (7, 28)
+# Amounts count up to this quantile: a few giants would be all that is seen.
+AMOUNT_QUANTILE = 0.95
+_TERMS = 4
+
+
+def stated_dependence(prior: CashPrior | None = None) -> Dependence:
+    """What is assumed of a company of which nothing was seen."""
+    prior = prior or default_priors().cash
+    return Dependence(prior.portfolio_correlation, prior.customer_correlation)
+
+
+def past_landmarks(book: Book, as_of: date) -> pl.DataFrame:
+    """LANDMARKS on past days whose following four weeks are over: whole customers, MOST_LANDMARKS at most."""
+    first = book.items["known_date"].min()
+    if not isinstance(first, date):
+        return open_on(book, as_of).clear()
+    begin = max(first, book.known_from or first)
+    days = [as_of - timedelta(days=7 * STEP_WEEKS * step) for step in range(1, LANDMARK_DAYS + 1)]
+    # A book that has just begun holds only what is new.
+    each = [open_on(book, day) for day in days if day >= begin + timedelta(days=7 * STEP_WEEKS)]
+    if not each:
+        return open_on(book, as_of).clear()
+    return _whole_customers(book, pl.concat(each))
+
+
+def _whole_customers(book: Book, landmarks: pl.DataFrame) -> pl.DataFrame:
+    if landmarks.height <= MOST_LANDMARKS:
+        return landmarks
+    customers = book.items.select("item_id", "customer_id")
+    placed = landmarks.join(customers, on="item_id", how="left", maintain_order="left")
+    chosen = (
+        placed.group_by("customer_id")
+        .len()
+        # Spread by a multiplicative hash: neither the first customers nor the largest ones.
+        .sort((pl.col("customer_id").cast(pl.UInt64) * 2654435761) % 2**32, "customer_id")
+        .filter(pl.col("len").cum_sum() <= MOST_LANDMARKS)
+    )
+    return placed.join(chosen, on="customer_id", how="semi", maintain_order="left").select(landmarks.columns)
+
+
+def estimate_dependence(
+    book: Book, landmarks: pl.DataFrame, curves: Curves, as_of: date, prior: CashPrior | None = None
+) -> Dependence:
+    """The correlations seen on ``landmarks`` by ``as_of``, drawn to the stated ones while little was seen.
+
+    curves: of ``landmarks``, in their order, by the model whose errors they are.
+    """
+    prior = prior or default_priors().cash
+    if landmarks.is_empty():
+        return stated_dependence(prior)
+    facts = balances(book, landmarks)
+    amount = facts["balance_mills"].to_numpy().astype(np.float64)
+    amount = np.minimum(amount, np.quantile(amount, AMOUNT_QUANTILE))
+    amount = amount / amount.mean()
+    day, of_day = np.unique(facts["as_of"].to_numpy(), return_inverse=True)
+    group = facts.select(pl.struct("as_of", "customer_id").rank("dense").cast(pl.Int64) - 1).to_series()
+    within = _Pairs(group.to_numpy())
+    between = _Pairs(of_day.astype(np.int64))
+    for horizon in HORIZONS:
+        said = paid_within(curves, [horizon])[:, 0]
+        came = _came_within(book, facts, as_of, horizon)
+        within.add(amount, said, came)
+        between.add(amount, said, came)
+    common = between.less(within).correlation()
+    together = within.correlation()
+    days, groups = len(day), within.groups()
+    portfolio = _drawn_to(common, days, prior.portfolio_correlation, prior.prior_days)
+    own = _drawn_to(max(together - common, 0.0), groups, prior.customer_correlation, prior.prior_groups)
+    return Dependence(min(portfolio, 0.5), min(own, 0.45), days)
+
+
+def _drawn_to(seen: float, times: int, stated: float, weight: float) -> float:
+    return (weight * stated + times * seen) / (weight + times)
+
+
+def _came_within(book: Book, facts: pl.DataFrame, as_of: date, horizon: int) -> Floats:
+    """Share of each landmark's balance that was cash by ``horizon`` days later, as known on ``as_of``."""
+    keys = facts.select("item_id", "as_of", "balance_mills").with_row_index("_row")
+    paid = (
+        keys.join(cash_movements(book).filter(pl.col("known_date") <= as_of), on="item_id")
+        .filter(
+            (pl.col("known_date") > pl.col("as_of"))
+            & (pl.col("cash_date") <= pl.col("as_of") + timedelta(days=horizon))
+        )
+        .group_by("_row")
+        .agg(pl.col("cash_mills").sum())
+    )
+    joined = keys.join(paid, on="_row", how="left", maintain_order="left")
+    share = joined["cash_mills"].fill_null(0).to_numpy() / joined["balance_mills"].to_numpy()
+    result: Floats = np.clip(share, 0.0, 1.0)
+    return result
+
+
+class _Pairs:
+    """Sums over the pairs of items of one group: products of their errors, and Mehler's terms."""
+
+    def __init__(self, group: Ints) -> None:
+        self._group = group
+        self._errors = 0.0
+        self._terms = np.zeros(_TERMS)
+
+    def groups(self) -> int:
+        """Groups with a pair at all."""
+        return int((np.bincount(self._group) > 1).sum())
+
+    def add(self, amount: Floats, said: Floats, came: Floats) -> None:
+        self._errors += self._sum(amount * (came - said))
+        limit = ndtri(np.clip(said, 1e-6, 1 - 1e-6))
+        density = amount * np.exp(-0.5 * limit**2) / np.sqrt(2 * np.pi)
+        hermite = [np.ones_like(limit), limit, limit**2 - 1, limit**3 - 3 * limit]
+        factorial = 1.0
+        for n, polynomial in enumerate(hermite):
+            factorial *= n + 1
+            self._terms[n] += self._sum(density * polynomial) / factorial
+
+    def _sum(self, values: Floats) -> float:
+        sums = np.bincount(self._group, values)
+        return float((sums**2).sum() - (values**2).sum())
+
+    def less(self, other: _Pairs) -> _Pairs:
+        """The pairs that are not in ``other``, whose groups lie inside of these."""
+        rest = _Pairs(self._group)
+        rest._errors, rest._terms = self._errors - other._errors, self._terms - other._terms
+        return rest
+
+    def correlation(self) -> float:
+        """The one between 0 and .9 whose covariances add up to the products of errors."""
+
+        def missing(rho: float) -> float:
+            return float(self._terms @ rho ** np.arange(1, _TERMS + 1)) - self._errors
+
+        if self._terms[0] <= 0 or missing(0.0) >= 0:
+            return 0.0
+        return 0.9 if missing(0.9) <= 0 else float(brentq(missing, 0.0, 0.9, xtol=1e-4))
