@@ -35,7 +35,7 @@ def expect_cash(
 
 
 def expected_cash(ctx: Context) -> list[dict[str, Any]]:
-    """The weeks that each company of the context expected on ``ctx.as_of``, every kind, as its day run kept them.
+    """The weeks that each company of the context expected on ``ctx.as_of``: every kind that its day run kept.
 
     Rows: company, currency, kind, week (1..), week_start, week_end, and as Decimal expected, low, middle,
     high and cumulative, cumulative_low, … (None where an old run kept none). A company
