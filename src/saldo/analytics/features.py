@@ -25,6 +25,7 @@ from saldo.analytics.features_dictionary import CATEGORY, feature_dictionary
 from saldo.analytics.features_history import (
     Floats,
     Past,
+    Self,
     censored_mean,
     due_features,
     latest_features,
@@ -33,7 +34,7 @@ from saldo.analytics.features_history import (
     settled_features,
 )
 from saldo.analytics.features_item import item_features
-from saldo.analytics.features_open import Self, open_features, size_features
+from saldo.analytics.features_open import open_features, size_features
 from saldo.analytics.features_spells import effective_book, facts_of, item_groups, spells_of
 from saldo.analytics.features_sums import Asked, Ints, asked, day_numbers
 
@@ -43,8 +44,13 @@ def feature_names(extra: tuple[str, ...] = ()) -> list[str]:
     return [feature.name for feature in feature_dictionary()] + list(extra)
 
 
+def number_names() -> list[str]:
+    """Those of the dictionary that are numbers."""
+    return [feature.name for feature in feature_dictionary() if feature.unit != CATEGORY]
+
+
 def category_names(extra: tuple[str, ...] = ()) -> list[str]:
-    """Those of the dictionary that are texts, not numbers."""
+    """Those of the dictionary that are texts: columns of the items themselves."""
     return [feature.name for feature in feature_dictionary() if feature.unit == CATEGORY]
 
 
@@ -97,11 +103,8 @@ def features_at(book: Book, landmarks: pl.DataFrame) -> pl.DataFrame:
     )
     values |= contact_features(known, accounts, questions, own)
     values |= order_features(known, accounts, questions)
-    return columns.with_columns(
-        pl.Series(name, values[name].astype(np.float32)).fill_nan(None)
-        for name in feature_names()
-        if name in values
-    )
+    numbers = pl.DataFrame({name: values[name].astype(np.float32) for name in number_names()})
+    return pl.concat([columns, numbers.with_columns(pl.all().fill_nan(None))], how="horizontal")
 
 
 def _described(known: Book, items: pl.DataFrame) -> Book:

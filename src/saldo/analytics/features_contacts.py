@@ -1,4 +1,4 @@
-"""What was said and ordered: promises, disputes, contacts, returned orders of an account, as known on a day."""
+"""What was said and ordered by a day: promises, disputes, contacts and orders of an account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import polars as pl
 
 from saldo.analytics.book import Book
 from saldo.analytics.features_history import MILLS, Floats, Past, Self, days_since, latest_value, ratio
-from saldo.analytics.features_sums import NEVER, Asked, Ints, Running, asked, covering, day_numbers
+from saldo.analytics.features_sums import NEVER, Asked, Bools, Ints, Running, asked, covering, day_numbers
 
 # A promise is judged so many days after its day: payments of that day are known by then.
 GRACE_DAYS = 5
@@ -20,9 +20,19 @@ def _with_group(facts: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_item(facts: pl.DataFrame, past: Past) -> pl.DataFrame:
-    """With ``_item``, the position of the item, null for an item that is not known."""
-    position = past.facts.item_ids.to_frame().with_row_index("_item").cast({"_item": pl.Int64})
-    return facts.join(position, on="item_id", how="left", maintain_order="left")
+    """With ``_item``, the position of the item, and ``_known``, the day number from which the fact counts.
+
+    Facts of an item count from its entry on; those of items that are not known are left out.
+    """
+    position = past.facts.item_ids.to_frame().with_columns(
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("_item"), pl.Series("_entry", past.facts.entry)
+    )
+    known = pl.col("known_date").to_physical().cast(pl.Int64)
+    return (
+        facts.join(position, on="item_id", how="left", maintain_order="left")
+        .filter(pl.col("item_id").is_null() | pl.col("_item").is_not_null())
+        .with_columns(pl.max_horizontal(known, "_entry").clip(-NEVER, NEVER).alias("_known"))
+    )
 
 
 def _paid_by(past: Past, by_item: bool) -> Running:
@@ -46,20 +56,18 @@ def _is_broken(past: Past, item: Ints, group: Ints, known: Ints, judged: Ints, a
     if len(past.facts.amount):
         left = past.facts.amount[position] - by_item.until(position, before)["amount"]
         amount = np.where(of_item, np.minimum(amount, np.maximum(left, 0)), amount)
-    return (paid < np.maximum(amount - amount // 20, 0)).astype(np.int64)
+    result: Ints = (paid < np.maximum(amount - amount // 20, 0)).astype(np.int64)
+    return result
 
 
 def promise_features(
     book: Book, past: Past, accounts: pl.DataFrame, questions: Asked, own: Self, item: Ints
 ) -> dict[str, Floats]:
     """The promise in force on each landmark's item (or else its account), and how earlier ones ended."""
-    known_items = past.facts.item_ids.implode()
-    promises = _with_item(_with_group(book.promises, accounts), past).filter(
-        pl.col("item_id").is_null() | pl.col("item_id").is_in(known_items)
-    )
-    promises = promises.sort("known_date", "promised_date", maintain_order=True)
+    promises = _with_item(_with_group(book.promises, accounts), past)
+    promises = promises.sort("_known", "promised_date", "amount_mills", maintain_order=True)
     of, group = promises["_item"].fill_null(-1).to_numpy(), promises["group"].to_numpy()
-    known, promised = day_numbers(promises["known_date"]), day_numbers(promises["promised_date"])
+    known, promised = promises["_known"].to_numpy(), day_numbers(promises["promised_date"])
     amount = promises["amount_mills"].fill_null(1).to_numpy()
     judged = np.maximum(promised + GRACE_DAYS, known)
     broken = _is_broken(past, of, group, known, judged, amount)
@@ -90,8 +98,8 @@ def _latest_promise(rows: Ints, owner: Ints, known: Ints, asked_owner: Ints, day
     return result
 
 
-def _is_active(row: Ints, promised: Ints, day: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    result = row >= 0
+def _is_active(row: Ints, promised: Ints, day: Ints) -> Bools:
+    result: Bools = row >= 0
     result[result] = promised[row[result]] + GRACE_DAYS > day[result]
     return result
 
@@ -106,7 +114,7 @@ def dispute_features(
     disputes = _with_item(book.disputes, past).drop_nulls("_item")
     of = disputes["_item"].to_numpy()
     purse = past.facts.purse[of]
-    known, closed = day_numbers(disputes["known_date"]), day_numbers(disputes["closed_date"])
+    known, closed = disputes["_known"].to_numpy(), day_numbers(disputes["closed_date"])
     values = {"amount": disputes["amount_mills"].fill_null(0).to_numpy()}
     per_item = asked(item, own.day)
     on_item = covering(of, known, closed, values, per_item)["amount"][per_item.row]

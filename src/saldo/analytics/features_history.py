@@ -71,9 +71,10 @@ def _month_parts(day: Ints) -> tuple[Ints, Ints]:
 
 
 def is_month_turn(day: Ints) -> Bools:
-    """The last three days of a month or its first: where payment runs at month end fall, weekends included."""
+    """The last three days of a month or its first: there payment runs at month end fall, weekends or not."""
     of_month, left = _month_parts(day)
-    return (left <= 2) | (of_month == 1)
+    result: Bools = (left <= 2) | (of_month == 1)
+    return result
 
 
 def settled_features(past: Past, questions: Asked) -> dict[str, Floats]:

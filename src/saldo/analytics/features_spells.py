@@ -200,11 +200,14 @@ def _settlements(
     stays = np.append(is_settled[1:] & is_same_next[:-1], False)
     ends = np.flatnonzero(is_settled & ~stays)
     delay = np.clip(paid_day[begins] - spells.due[begins], -DELAY_LIMIT_DAYS, DELAY_LIMIT_DAYS)
+    # Of those settled on one day the earlier paid, then the less late, come first: never as the rows stand.
+    order = np.lexsort((delay, paid_day[begins]))
+    begins, ends = begins[order], ends[order]
     return Settlements(
         item=spells.item[begins],
         begin=spells.begin[begins],
         end=spells.end[ends],
         paid_day=paid_day[begins],
-        delay=delay,
+        delay=delay[order],
         parts=parts[begins],
     )

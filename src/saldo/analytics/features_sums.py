@@ -67,7 +67,7 @@ class Running:
         }
 
     def span(self, group: Ints, day: Ints) -> tuple[Ints, Ints]:
-        """Of each (group, day): position in ``order`` of the group's first event, and after its last by day."""
+        """Of each (group, day): position in ``order`` of the group's first event, and after its last one."""
         first = np.searchsorted(self._key, keys(group, np.full_like(group, -NEVER)), side="left")
         after = np.searchsorted(self._key, keys(group, day), side="right")
         return first.astype(np.int64), np.maximum(after, first).astype(np.int64)
