@@ -42,32 +42,28 @@ _ITEMS = f"""
 SELECT i.id, i.account_id, i.kind, i.currency, i.effective_date, i.due_date, (i.amount * 1000)::bigint,
        nullif(i.payment_method, ''), {_KNOWN.format("i")}
   FROM ledger_item i
- WHERE i.amount > 0 AND i.company_id = %(company_id)s
-   AND (%(accounts)s::bigint[] IS NULL OR i.account_id = ANY(%(accounts)s::bigint[]))
+ WHERE i.amount > 0 AND i.company_id = %(company_id)s AND {{of_accounts}}
    AND i.effective_date <= %(as_of)s AND i.recorded_at <= %(known_at)s
    AND (i.kind = ANY(%(owed)s) OR NOT EXISTS (
         SELECT 1 FROM ledger_item_open_projection p
          WHERE p.item_id = i.id AND p.used_up AND p.last_effective_date = i.effective_date
            AND p.last_recorded_at <= %(known_at)s))
- ORDER BY i.id
 """
 # A correction has the day of what it corrects; what came back has a later day of its own.
 _ENDS = f"""
-SELECT a.debit_item_id, c.kind, a.effective_date, (a.amount * 1000)::bigint,
+SELECT a.id, a.debit_item_id, c.kind, a.effective_date, (a.amount * 1000)::bigint,
        CASE WHEN a.amount < 0 THEN
             a.effective_date > (SELECT o.effective_date FROM ledger_allocation o WHERE o.id = a.reverses_id)
        END, {_KNOWN.format("a")}
   FROM ledger_allocation a JOIN ledger_item_open_projection c ON c.item_id = a.credit_item_id
  WHERE a.company_id = %(company_id)s AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s
-   AND (%(accounts)s::bigint[] IS NULL OR a.debit_item_id IN (
-        SELECT id FROM ledger_item WHERE amount > 0 AND account_id = ANY(%(accounts)s::bigint[])))
- ORDER BY a.debit_item_id, a.effective_date, a.id
+   AND {{of_items}}
 """
 _TERMS = f"""
 SELECT t.item_id, t.due_date, {_KNOWN.format("t")}
   FROM ledger_itemterms t JOIN ledger_item_open_projection i ON i.item_id = t.item_id
  WHERE i.company_id = %(company_id)s AND t.effective_date <= %(as_of)s AND t.recorded_at <= %(known_at)s
-   AND (%(accounts)s::bigint[] IS NULL OR i.account_id = ANY(%(accounts)s::bigint[]))
+   AND {{of_items}}
  ORDER BY t.item_id, t.effective_date, t.recorded_at, t.id
 """
 _READ_ITEMS = {
@@ -82,6 +78,7 @@ _READ_ITEMS = {
     "known_date": pl.Date,
 }
 _READ_ENDS = {
+    "id": pl.Int64,
     "item_id": pl.Int64,
     "kind": pl.String,
     "end_date": pl.Date,
@@ -99,24 +96,29 @@ def book_of(ctx: Context, account_ids: Sequence[int] | None = None, known_from: 
     book are those of the ledger, to the cent.
     """
     assert ctx.company_id is not None, "a book is that of one company"
-    params: dict[str, Any] = {
-        **clocks(ctx),
-        "company_id": ctx.company_id,
-        "accounts": None if account_ids is None else list(account_ids),
-        "owed": list(OWED_KINDS),
-    }
-    accounts = account_frame(ctx, account_ids)
-    owed = copy_out(_ITEMS, params, _READ_ITEMS).join(
-        accounts, on="account_id", how="left", maintain_order="left"
+    params: dict[str, Any] = {**clocks(ctx), "company_id": ctx.company_id, "owed": list(OWED_KINDS)}
+    of_accounts = "true" if account_ids is None else "i.account_id = ANY(%(accounts)s)"
+    params["accounts"] = None if account_ids is None else list(account_ids)
+    owed = (
+        copy_out(_ITEMS.format(of_accounts=of_accounts), params, _READ_ITEMS)
+        .sort("item_id")
+        .join(account_frame(ctx, account_ids), on="account_id", how="left", maintain_order="left")
     )
-    told = copy_out(_ENDS, params, _READ_ENDS).join(
-        owed.select("item_id", "document_date", item_known="known_date"),
-        on="item_id",
-        maintain_order="left",
+    # Few items by their index; all of them by one scan.
+    params["items"] = None if account_ids is None else owed["item_id"].to_list()
+    of_items = "true" if account_ids is None else "{} = ANY(%(items)s)"
+    told = (
+        copy_out(_ENDS.format(of_items=of_items.format("a.debit_item_id")), params, _READ_ENDS)
+        .sort("item_id", "end_date", "id")
+        .join(
+            owed.select("item_id", "document_date", item_known="known_date"),
+            on="item_id",
+            maintain_order="left",
+        )
     )
+    terms = copy_out(_TERMS.format(of_items=of_items.format("t.item_id")), params, TERMS)
     is_tax = pl.col("kind").is_in(TAX_KINDS) & (pl.col("end_date") == pl.col("document_date"))
     taxes = told.filter(is_tax).group_by("item_id").agg(tax_mills=pl.col("amount_mills").sum())
-    terms = copy_out(_TERMS, params, TERMS)
     return Book(
         items=_without_taxes(owed, taxes),
         ends=_ends(told.filter(~is_tax)),

@@ -14,7 +14,8 @@ from saldo.flows import day
 from saldo.flows.apply_cash import apply_cash
 from saldo.flows.apply_files import companies_of_batch
 from saldo.flows.import_documents import confirm_closures, fail_batch, process
-from saldo.flows.jobs import APPLY_TASK, CONFIRM_TASK, DAY_TASK, IMPORT_TASK, defer_apply_cash
+from saldo.flows.jobs import APPLY_TASK, CONFIRM_TASK, DAY_TASK, IMPORT_TASK, TRAIN_TASK, defer_apply_cash
+from saldo.flows.train_models import train
 from saldo.interfaces import clock
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,13 @@ def apply_open_lines(company_id: int) -> None:
 def run_day(company_id: int, as_of: str, refresh: bool = True) -> None:
     close_old_connections()
     day.run_day(_context("system:worker", "it", date.fromisoformat(as_of)), company_id, refresh)
+
+
+@app.task(name=TRAIN_TASK)
+def train_models(company_id: int, actor: str = "system:worker", language: str = "it") -> None:
+    """Learn from all that is known by now. The same facts again give the same models, and change nothing."""
+    close_old_connections()
+    train(_context(actor, language), company_id)
 
 
 @app.periodic(cron="*/2 * * * *")
