@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from saldo.analytics.features_history import Floats
+from saldo.analytics.features_history import MILLS, Floats, ratio
 
 # Ten years: a date further away is a typing error, and would only stretch the scale.
 SPAN_LIMIT_DAYS = 3650
@@ -18,20 +18,23 @@ def _days(later: pl.Expr, earlier: pl.Expr) -> pl.Expr:
 def item_features(own: pl.DataFrame, first_due: pl.Series) -> dict[str, Floats]:
     """Columns of ``own`` (as of book.balances) as numbers; ``first_due``: the due date agreed at first."""
     due, document, day = pl.col("due_date"), pl.col("document_date"), pl.col("as_of")
-    units = pl.col("amount_mills").cast(pl.Float64).clip(lower_bound=0.0) / 1000.0
-    used = 1.0 - pl.col("balance_mills") / pl.col("amount_mills").cast(pl.Float64)
-    frame = own.with_columns(first_due.alias("_first_due")).select(
-        amount=units,
-        log_amount=(units + 1.0).log10(),
+    calendar = own.with_columns(first_due.alias("_first_due")).select(
         terms_days=_days(due, document),
         days_past_due=_days(day, due),
         days_since_document=_days(day, document),
         extension_days=_days(due, pl.col("_first_due")),
-        paid_share=pl.when(pl.col("amount_mills") > 0).then(used.clip(0.0, 1.0)),
         due_weekday=due.dt.weekday(),
         due_day=due.dt.day(),
         due_month=due.dt.month(),
         due_is_month_end=due == due.dt.month_end(),
         document_day=document.dt.day(),
     )
-    return {name: frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in frame.columns}
+    amount = own["amount_mills"].fill_null(0).clip(lower_bound=0).to_numpy()
+    balance = own["balance_mills"].fill_null(0).clip(lower_bound=0).to_numpy()
+    # By numpy: a division by Polars rounds differently where a column holds one value only.
+    return {
+        "amount": amount / MILLS,
+        "log_amount": np.log10(amount / MILLS + 1.0),
+        "paid_share": ratio(np.maximum(amount - balance, 0), amount),
+        **{name: calendar[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in calendar.columns},
+    }
