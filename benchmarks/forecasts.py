@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def ask(book: Book, fitted: Fitted, days: list[date], last: date) -> Asked:
 
 
 def _days_to_half(book: Book, facts: pl.DataFrame) -> Floats:
-    """Days until half of the balance was paid, WINDOW at the most; 1 where nobody knew yet that it had been."""
+    """Days until half of the balance was paid, at most WINDOW; 1 where it had been and nobody knew yet."""
     asked = facts.select("item_id", "as_of", "balance_mills").with_row_index("at")
     running = (
         asked.join(book.ends.filter(pl.col("cause").is_in([PAID, RETURNED])), on="item_id")
@@ -155,7 +156,7 @@ def _roll_auc(a: Asked, rows: Ints) -> float | None:
 
 
 def _coverage(a: Asked, rows: Ints) -> float | None:
-    """Share paid within the 10-90% interval; what outlasts the window is inside an interval that does so too."""
+    """Share paid within the 10-90% interval; one that outlasts the window holds what does so too."""
     day, low, high = a.days[rows], a.low[rows], a.high[rows]
     is_over = day >= WINDOW
     inside = np.where(is_over, high >= WINDOW, (np.floor(low) <= day) & (day <= np.ceil(high)))
@@ -202,13 +203,20 @@ def measured(asked: Asked, rounds: int = BOOTSTRAPS) -> dict[str, dict[str, floa
 
 def cash(book: Book, fitted: Fitted, days: list[date], code: str) -> pl.DataFrame:
     """The product's cash forecast on each day beside the cash that came: one row per day, kind and week."""
-    from saldo.flows.record_measures import expect_cash
+    from saldo.analytics.cash_forecast import expected_weeks, seed_of
 
     frames = []
     for day in days:
         known = book.known_by(day)
         landmarks = open_on(known, day)
-        found = expect_cash(known, fitted, landmarks, fitted.curves(known, landmarks), day, code)
+        found = expected_weeks(
+            known,
+            landmarks,
+            fitted.curves(known, landmarks),
+            day,
+            past=partial(fitted.curves, known),
+            seed=seed_of(code, day),
+        )
         frames.append(found.with_columns(as_of=pl.lit(day)))
     weeks = pl.concat(frames)
     is_cash = pl.col("cause").is_in([PAID, RETURNED])

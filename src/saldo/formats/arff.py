@@ -173,7 +173,7 @@ def _value(piece: str, attribute: Attribute) -> float | str | None:
                 f"{attribute.name}: «{piece[:40]}» non è un numero",
                 f'{attribute.name}: "{piece[:40]}" is no number',
             ) from None
-        return number if number - number == 0 else None  # nan and infinities are no values
+        return None if number != number else number
     word = _unquoted(piece)
     if attribute.kind == NOMINAL and word not in attribute.words:
         raise _Unreadable(

@@ -31,7 +31,7 @@ NUMBERS_AT_LEAST = 0.95
 SAMPLE_CELLS = 20_000
 RECEIVABLES = "receivables"
 # What programs write where there is no value; #DIV/0! and its like too, being ratios over nothing.
-MISSING = ("", "?", "-", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nd", "n.d.", "inf", "-inf")
+MISSING = ("", "?", "-", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nd", "n.d.")
 _GROUPS = {",": r"^([-+]?\d{1,3})(\.\d{3})+(,\d*)?$", ".": r"^([-+]?\d{1,3})(,\d{3})+(\.\d*)?$"}
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*")
 # Column of the further columns' frame that says what customers are grouped by.
@@ -201,13 +201,18 @@ def _with_further_columns(
         ROW,
         (pl.col(segment) if segment else pl.lit(None, dtype=pl.String)).alias("_segment"),
         *(pl.col(column).alias(_free_name(column)) for column in words),
-        *(numbers[column].alias(_free_name(column)) for column in numeric if column not in words),
+        *(_finite(numbers[column]).alias(_free_name(column)) for column in numeric if column not in words),
     )
     joined = frame.join(further, on=ROW, how="left", maintain_order="left")
     joined = joined.with_columns(pl.coalesce("_segment", "customer_country").alias(SEGMENT)).drop("_segment")
     joined = joined.filter(~pl.col(ROW).is_in([one.row for one in refused]))
     others = [_free_name(column) for column in dict.fromkeys([*words, *numeric])]
     return joined.select(*RECEIVABLES_SCHEMA, SEGMENT, *others), missing, refused
+
+
+def _finite(numbers: pl.Series) -> pl.Series:
+    """``numbers`` without infinities."""
+    return pl.DataFrame({"n": numbers}).select(pl.when(pl.col("n").is_finite()).then("n")).to_series()
 
 
 def _free_name(column: str) -> str:
@@ -249,7 +254,7 @@ def _as_numbers(texts: pl.Series, decimal: str) -> pl.Series:
         )
     value = number.cast(pl.Float64, strict=False)
     frame = pl.DataFrame({"text": texts.cast(pl.String)})
-    return frame.select(pl.when(value.is_finite()).then(value)).to_series()
+    return frame.select(value.fill_nan(None)).to_series()
 
 
 def _typed(raw: RawTable) -> tuple[pl.DataFrame, list[Rejection]]:
@@ -290,15 +295,14 @@ def _decimal(cells: pl.DataFrame, raw: RawTable) -> str:
 
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:
-    """Columns of the four types; numbers that are none (nan, infinities) are missing."""
+    """Columns of the four types; numbers that are none are missing, an infinite ratio is kept."""
     columns = []
     for name, kind in frame.schema.items():
         column = pl.col(name)
         if kind.is_integer():
             columns.append(column.cast(pl.Int64, strict=False))
         elif kind.is_numeric():
-            number = column.cast(pl.Float64)
-            columns.append(pl.when(number.is_finite()).then(number).alias(name))
+            columns.append(column.cast(pl.Float64).fill_nan(None))
         elif kind.is_temporal() and kind not in (pl.Duration, pl.Time):
             columns.append(column.cast(pl.Date))
         else:

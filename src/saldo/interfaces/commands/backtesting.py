@@ -17,6 +17,7 @@ from saldo.interfaces import clock
 from saldo.interfaces.commands.app import (
     DAY,
     NEEDS_A_PERSON,
+    bar,
     command,
     day_of,
     errors,
@@ -117,28 +118,31 @@ def _show_payment_dates(told: dict[str, Any]) -> None:
 @backtest.command("default-risk")
 @_data_option
 @click.option("--target", required=True, help="The column that says who defaulted.")
+@click.option("--event", help="The value of it that means a default (guessed: 1, yes, true, the rarer one).")
+@click.option("--group", help="A column whose equals are never parted, such as the company's id.")
+@click.option("--time", "when", help="A column of dates or years: models then learn from the past only.")
 @json_option
 @command
-def default_risk(file: str, target: str, as_json: bool) -> None:
+def default_risk(
+    file: str, target: str, event: str | None, group: str | None, when: str | None, as_json: bool
+) -> None:
     """Default risk: each row is scored by models that have not seen it, by every model."""
     from saldo.formats.data_files import read_data
 
     found = read_data(file_bytes(file), Path(file).name)
-    if target not in found.frame.columns:
-        named = {column.casefold(): column for column in found.frame.columns}
-        if (other := named.get(target.strip().casefold())) is None:
-            columns = ", ".join(found.frame.columns[:80])
-            raise SaldoError("default_risk_no_target", target=target, columns=columns)
-        target = other
-    with errors.status("…"):
-        from saldo.analytics.default_risk.backtest import backtest as run
+    named = [_column(found.frame.columns, name) for name in (target, group, when)]
+    with bar("backtest", quiet=as_json) as progress:
+        from saldo.analytics.default_risk.backtest import backtest_default_risk
 
-        report = run(found.frame, target).as_json()
+        report = backtest_default_risk(
+            found.frame, named[0] or target, event=event, group=named[1], time=named[2], progress=progress
+        ).as_json()
     told = {
         "file": Path(file).name,
         "format": found.format,
-        "target": target,
         **clean(report),
+        "explained": report["explained"]["name"],
+        "challenger": report["challenger"]["name"],
         "rejections": rejections_json(found.rejections),
     }
     if as_json:
@@ -148,12 +152,26 @@ def default_risk(file: str, target: str, as_json: bool) -> None:
     sys.exit(NEEDS_A_PERSON if found.rejections else 0)
 
 
+def _column(columns: Sequence[str], name: str | None) -> str | None:
+    """The column of that name; case and spaces around do not matter where nothing else has it."""
+    if name is None or name in columns:
+        return name
+    alike = [column for column in columns if column.strip().casefold() == name.strip().casefold()]
+    if len(alike) != 1:
+        raise SaldoError("data_column_unknown", column=name, columns=", ".join(columns[:100]))
+    return alike[0]
+
+
 def _show_default_risk(told: dict[str, Any]) -> None:
-    click.echo(
-        f"{told['file']}: {told['rows']} rows, {told['defaults']} with {told['target']} = {told['event']}"
-    )
+    counted = f"{told['judged']} rows judged, {told['defaults']} with {told['target']} = {told['event']}"
+    click.echo(f"{told['file']}: {counted}; {told['folds']} folds, {told['split']}")
     click.echo(table(told["rungs"], RISK_MEASURES, told["explained"], told["challenger"]))
-    _show_why(told)
+    if told["left_out"]:
+        errors.print(
+            "not used: " + ", ".join(f"{name} ({why})" for name, why in told["left_out"].items()),
+            markup=False,
+            soft_wrap=True,
+        )
     _show_notes(told)
 
 

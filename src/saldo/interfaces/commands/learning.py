@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saldo.core.errors import SaldoError
+from saldo.core.reasons import render
 from saldo.interfaces.commands.app import (
     as_of_option,
     command,
@@ -18,6 +19,7 @@ from saldo.interfaces.commands.app import (
     day_of,
     errors,
     json_option,
+    language,
     prepare,
     print_json,
 )
@@ -25,6 +27,7 @@ from saldo.interfaces.commands.backtesting import PAYMENT_MEASURES, clean, table
 from saldo.interfaces.commands.figures import INSTANT
 
 if TYPE_CHECKING:
+    from saldo.flows.train_models import Trained
     from saldo.identity.model_versions import ModelRow
     from saldo.identity.queries import CompanyRow
 
@@ -48,18 +51,29 @@ def train(as_of: datetime | None, company: str | None, as_json: bool) -> None:
     told = []
     for each in companies(ctx):
         with errors.status(each.code):
-            trained = learn(ctx.within(each.id), each.id)
-        told += [{"company": each.code, **clean(asdict(one))} for one in trained]
+            told += [_trained_json(each, one) for one in learn(ctx, each.id)]
     if as_json:
         print_json({"as_of": ctx.as_of.isoformat(), "models": told})
         return
     for one in told:
-        state = "promoted" if one["promoted"] else "kept, not promoted"
-        click.echo(
-            f"{one['company']} {one['engine']}: {one['version']} ({one['rung']}), {state}: {one['reason']}"
-        )
-        if one["metrics"].get("rungs") and one["engine"] == "payment_date":
-            click.echo(table(one["metrics"]["rungs"], PAYMENT_MEASURES, one["rung"]))
+        state = "in use from now on" if one["promoted"] else "in use already"
+        click.echo(f"{one['company']} {one['engine']}: {one['version']} ({one['rung']}), {state}")
+        rungs = one["metrics"].get("rungs")
+        if rungs and one["engine"] == ENGINES[0]:
+            click.echo(table(rungs, PAYMENT_MEASURES, one["rung"]))
+        click.echo(f"* {one['reason']}")
+
+
+def _trained_json(company: CompanyRow, one: Trained) -> dict[str, Any]:
+    return {
+        "company": company.code,
+        "engine": one.engine,
+        "version": one.model.version,
+        "rung": one.model.rung,
+        "promoted": one.promoted,
+        "reason": render(one.reason["code"], one.reason["params"], language()),
+        "metrics": clean(one.metrics),
+    }
 
 
 @click.group()
