@@ -122,6 +122,9 @@ def test_only_an_own_model_of_the_engine_is_promoted(company: int) -> None:
     with pytest.raises(SaldoError) as refused:
         load_model(shared)
     assert refused.value.code == "model_unknown"
+    with pytest.raises(SaldoError) as refused:
+        promote(at(DAY), company, ENGINE, own, "  ")
+    assert refused.value.code == "model_reason_missing"
     assert model_in_use(company, ENGINE) is None
     # The same engine version for all is one row, whoever asks and whenever.
     assert ensure_model_version(at(DAY + timedelta(1)), ENGINE, "empirical-bayes-1", {}).id == shared

@@ -66,9 +66,11 @@ def record_model(
 def promote(ctx: Context, company_id: int, engine: str, version_id: int, reason: str) -> bool:
     """From now on this version is the one in use; an older one is promoted to go back to it.
 
-    False where it is in use already. Raises SaldoError("model_unknown") for a version that is not one of the
-    company's, of this engine.
+    False where it is in use already. Raises SaldoError: model_reason_missing; model_unknown, for a version
+    that is not one of the company's, of this engine.
     """
+    if not reason.strip():
+        raise SaldoError("model_reason_missing")
     version = ModelVersion.objects.filter(id=version_id, company_id=company_id, engine=engine).first()
     if version is None:
         raise SaldoError("model_unknown", model=version_id)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import polars as pl
+
+from saldo.core.context import Context
 from saldo.risk.models import EarlyWarning, PaymentForecast, RiskScore
+from saldo.storage.frames import copy_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +96,39 @@ def warnings_of_run(day_run_id: int, limit: int = 50) -> list[StoredWarning]:
     """The early warnings of a day run, the largest first."""
     found = EarlyWarning.objects.filter(day_run_id=day_run_id).order_by("-size", "account_id", "code")
     return [StoredWarning(**row) for row in found.values(*_WARNING)[:limit]]
+
+
+STATEMENTS = {"customer_id": pl.Int64, "year_end_date": pl.Date, "figures": pl.String}
+RATINGS = {
+    "customer_id": pl.Int64,
+    "agency": pl.String,
+    "value": pl.String,
+    "pd": pl.Float64,
+    "rating_date": pl.Date,
+    "valid_until": pl.Date,
+}
+# The customers of a company; what is told of one is shared by all the companies that know it.
+_OF_COMPANY = """
+ WHERE s.customer_id IN (SELECT customer_id FROM parties_customeraccount WHERE company_id = %(company_id)s)
+   AND s.recorded_at <= %(known_at)s
+"""
+
+
+def _of(ctx: Context) -> dict[str, Any]:
+    return {"company_id": ctx.company_id, "known_at": ctx.known_at or "infinity", "as_of": ctx.as_of}
+
+
+def known_statements(ctx: Context) -> pl.DataFrame:
+    """STATEMENTS: every year known of the company's customers; figures told last come last."""
+    sql = f"""SELECT s.customer_id, s.year_end_date, s.figures::text
+                FROM risk_financialstatement s {_OF_COMPANY}
+                 AND s.year_end_date <= %(as_of)s ORDER BY s.customer_id, s.year_end_date, s.id"""
+    return copy_out(sql, _of(ctx), STATEMENTS)
+
+
+def known_ratings(ctx: Context) -> pl.DataFrame:
+    """RATINGS: every external rating known of the company's customers, the oldest first."""
+    sql = f"""SELECT s.customer_id, s.agency, s.value, s.pd, s.rating_date, s.valid_until
+                FROM risk_rating s {_OF_COMPANY}
+                 AND s.rating_date <= %(as_of)s ORDER BY s.customer_id, s.rating_date, s.id"""
+    return copy_out(sql, _of(ctx), RATINGS)
