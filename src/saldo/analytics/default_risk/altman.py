@@ -20,6 +20,13 @@ from saldo.analytics.default_risk.measures import Floats, Ints
 NAME = "altman_z"
 CONSTANT = 3.25
 WEIGHTS: Mapping[str, float] = {"x1": 6.56, "x2": 3.26, "x3": 6.72, "x4": 1.05}
+# The ratios by their names in ratios.toml.
+RATIOS: Mapping[str, str] = {
+    "x1": "working_capital_share",
+    "x2": "retained_earnings_share",
+    "x3": "ebit_share",
+    "x4": "equity_to_debt",
+}
 DISTRESS, SAFE = 4.35, 5.85
 DISTRESS_ZONE, GREY_ZONE, SAFE_ZONE = "distress", "grey", "safe"
 # A ratio beyond these bounds says no more than the bound: X4 of a company without debts has no limit.
@@ -41,18 +48,16 @@ def z_score(x1: Floats, x2: Floats, x3: Floats, x4: Floats) -> Floats:
     return np.asarray(total, dtype=np.float64)
 
 
-def parts(ratios: Mapping[str, float | None]) -> dict[str, float]:
-    """What each known ratio adds to Z'' beyond what it adds in the middle of the grey zone.
-
-    The middle is shared out evenly: the four reference contributions and the constant sum to it.
-    """
+def contributions(x1: Floats, x2: Floats, x3: Floats, x4: Floats) -> Floats:
+    """(rows, 4): what each ratio adds to the log-odds of ``log_odds_of``; with those of the middle of the
+    grey zone they add up to it. 0 where a ratio is missing. A ratio adds nothing where it brings its equal
+    part of the way from the constant to that middle."""
     share = (MIDDLE - CONSTANT) / len(WEIGHTS)
-    found = {}
-    for name, weight in WEIGHTS.items():
-        value = ratios.get(name)
-        if value is not None and not np.isnan(value):
-            found[name] = weight * float(np.clip(value, LEAST, MOST)) - share
-    return found
+    out = np.zeros((len(x1), len(WEIGHTS)))
+    for at, (ratio, weight) in enumerate(zip((x1, x2, x3, x4), WEIGHTS.values(), strict=True)):
+        part = weight * np.clip(np.asarray(ratio, dtype=np.float64), LEAST, MOST) - share
+        out[:, at] = np.where(np.isnan(part), 0.0, -LOG_ODDS_SLOPE * part)
+    return out
 
 
 def zone(z: float) -> str:

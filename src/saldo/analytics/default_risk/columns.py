@@ -28,7 +28,7 @@ MOST_CATEGORIES = 40
 LEAST_ROWS = 10
 # A text column with more distinct values than this share of its rows names things; it does not class them.
 _IDENTIFIER_SHARE = 0.5
-# Stands for an infinite ratio (a zero denominator): beyond every finite one, and its square is a number.
+# What is farther out counts as this far, so infinite ratios (a zero denominator) too: its square is a number.
 BEYOND = 1e30
 
 _NO_VALUE = ("", "?", "na", "n/a", "n.a.", "nan", "null", "none", "nd", "n.d.", "-", ".", "#n/a", "#div/0!")
@@ -218,7 +218,7 @@ def _numbers(series: pl.Series) -> Floats:
         values = series.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().copy()
     else:
         values = _as_floats(_text(series))
-    return np.asarray(np.nan_to_num(values, nan=np.nan, posinf=BEYOND, neginf=-BEYOND))
+    return np.asarray(np.clip(values, -BEYOND, BEYOND))
 
 
 def _as_floats(texts: pl.Series) -> Floats:
