@@ -39,7 +39,7 @@ def login(world: World, role: str) -> Client:
 def addresses(account_id: int, action_id: int, batch_id: int) -> Iterator[tuple[str, str]]:
     """Every named address of the pages, about these rows."""
     values = {"account_id": account_id, "action_id": action_id, "batch_id": batch_id, "token": "x" * 32}
-    values |= dict.fromkeys(("line_id", "item_id", "bank_id", "statement_id", "alias_id"), 1)
+    values |= dict.fromkeys(("line_id", "item_id", "bank_id", "statement_id", "alias_id", "version_id"), 1)
     for pattern in urlpatterns:
         wanted = pattern.pattern.converters
         yield pattern.name, reverse(pattern.name, kwargs={name: values[name] for name in wanted})

@@ -21,7 +21,6 @@ from saldo.core.context import Context
 from saldo.core.normalize import search_text
 from saldo.identity.models import DayRun, Grant
 from saldo.parties.queries import visible_accounts_sql
-from saldo.risk.models import PaymentForecast
 
 MAY_COLLECT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
 DONE, SKIPPED, UNDONE, NOTE = "done", "skipped", "undone", "note"
@@ -108,17 +107,6 @@ class WorklistSummary:
     minutes: float = 0.0
     blocks: dict[str, int] = field(default_factory=dict)
     overdue: dict[str, Decimal] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentSpan:
-    """The forecast of one item: it is paid between low and high with probability 80% (None: after a year)."""
-
-    p30: float
-    expected_date: date | None
-    low_date: date | None
-    high_date: date | None
-    rung: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +236,6 @@ def action_of_account(ctx: Context, run: DayRun, account_id: int) -> ActionRow |
  WHERE a.day_run_id = %s AND a.account_id = %s AND a.account_id IN ({scope}) ORDER BY a.rank LIMIT 1"""
     rows = _fetch(sql, [run.id, account_id, *params])
     return _action(rows[0]) if rows else None
-
-
-def payment_spans(run: DayRun, account_id: int) -> dict[int, PaymentSpan]:
-    """When each open item of the account is expected to be paid, by item id, as ``run`` forecast it."""
-    found = PaymentForecast.objects.filter(day_run_id=run.id, account_id=account_id)
-    return {f.item_id: PaymentSpan(f.p30, f.expected_date, f.low_date, f.high_date, f.rung) for f in found}
 
 
 def outcomes_of(account_id: int, limit: int = 40) -> list[OutcomeRow]:

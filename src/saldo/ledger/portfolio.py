@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -98,6 +98,13 @@ def portfolio(
         company_rows = company_rows.filter(pl.col(COLUMN_OF_BUCKET[bucket]) > 0)
     page = company_rows.sort(*_order(bucket, sort)).slice(offset, limit)
     return PortfolioPage([_row(row) for row in page.iter_rows(named=True)], company_rows.height)
+
+
+def open_of_accounts(ctx: Context, account_ids: Iterable[int], currency: str) -> dict[int, tuple[int, int]]:
+    """Open and overdue mills of these accounts in one currency. The caller has checked their scope."""
+    wanted = pl.col("account_id").is_in(list(account_ids)) & (pl.col("currency") == currency)
+    found = _totals(ctx).filter(wanted).select("account_id", "open_mills", "overdue_mills")
+    return {account: (open_mills, overdue) for account, open_mills, overdue in found.iter_rows()}
 
 
 def _order(bucket: str, sort: str) -> tuple[pl.Expr, ...]:

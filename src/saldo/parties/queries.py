@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, When
+from django.db.models.functions import JSONObject
 from rapidfuzz import fuzz, process
 
 from saldo.core.context import Context
@@ -154,8 +155,21 @@ def seats(ctx: Context) -> list[Seat]:
 def account_header(ctx: Context, account_id: int) -> AccountHeader | None:
     """The account, or None where there is none or the actor may not see it: the two look the same."""
     found = visible_accounts(ctx).filter(id=account_id).select_related("customer", "company").first()
+    return None if found is None else _header(found)
+
+
+def account_with_contacts(ctx: Context, account_id: int) -> tuple[AccountHeader, list[ContactRow]] | None:
+    """``account_header`` and ``contacts_of`` in one question to the database."""
+    columns = {name: name for name in ("id", "name", "role", "email", "pec", "phone", "language")}
+    people = Contact.objects.filter(account_id=OuterRef("id")).values(row=JSONObject(**columns))
+    accounts = visible_accounts(ctx).filter(id=account_id).annotate(people=ArraySubquery(people))
+    found = accounts.select_related("customer", "company").first()
     if found is None:
         return None
+    return _header(found), _first_to_call([ContactRow(**row) for row in found.people])
+
+
+def _header(found: CustomerAccount) -> AccountHeader:
     customer = found.customer
     place = " ".join(part for part in (customer.zip_code, customer.city, customer.province) if part)
     return AccountHeader(
@@ -177,7 +191,12 @@ def account_header(ctx: Context, account_id: int) -> AccountHeader | None:
 def contacts_of(account_id: int) -> list[ContactRow]:
     """The account's contacts, those who can be called first. The caller has checked the account's scope."""
     found = Contact.objects.filter(account_id=account_id)
-    rows = [ContactRow(c.id, c.name, c.role, c.email, c.pec, c.phone, c.language) for c in found]
+    return _first_to_call(
+        [ContactRow(c.id, c.name, c.role, c.email, c.pec, c.phone, c.language) for c in found]
+    )
+
+
+def _first_to_call(rows: list[ContactRow]) -> list[ContactRow]:
     return sorted(rows, key=lambda row: (not row.phone, not row.email, row.name))
 
 

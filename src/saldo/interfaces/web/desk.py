@@ -17,6 +17,7 @@ from saldo.core.errors import SaldoError
 from saldo.identity.queries import (
     MAY_IMPORT,
     MAY_POST_CASH,
+    MAY_PROMOTE,
     READS_ALL_ACCOUNTS,
     CompanyRow,
     current_day_run,
@@ -27,6 +28,7 @@ from saldo.interfaces.web.views.errors import problem
 from saldo.parties.queries import SYSTEM, Seat, seats
 
 ADMINISTRATOR = "administrator"
+READS_MODELS = MAY_PROMOTE | {"cfo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,15 @@ class Desk:
     @property
     def reads_all(self) -> bool:
         return bool(self.roles & READS_ALL_ACCOUNTS)
+
+    @property
+    def may_promote(self) -> bool:
+        """Whether the user says which model is in use."""
+        return bool(self.roles & MAY_PROMOTE)
+
+    @property
+    def reads_models(self) -> bool:
+        return bool(self.roles & READS_MODELS)
 
     @property
     def is_administrator(self) -> bool:

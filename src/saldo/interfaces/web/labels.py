@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from saldo.core.reasons import render
+from saldo.interfaces.web.forecast_labels import CASH_KINDS, ENGINES, MODEL_RUNGS, RISK_CLASSES
 
 ITEM_KINDS = {
     "invoice": gettext_lazy("Invoice"),
@@ -257,6 +258,10 @@ CASH_AGES = {
     ">90": gettext_lazy("over 90 days"),
 }
 TABLES: Mapping[str, Mapping[str, Any]] = {
+    "risk": RISK_CLASSES,
+    "engine": ENGINES,
+    "cash_kind": CASH_KINDS,
+    "model_rung": MODEL_RUNGS,
     "line_kind": LINE_KINDS,
     "age": CASH_AGES,
     "cash_state": CASH_STATES,

@@ -31,14 +31,15 @@ _FORMATS = {
 }
 
 
-def _language() -> str:
+def language() -> str:
+    """The reader's language: it or en."""
     return "en" if (get_language() or "it").startswith("en") else "it"
 
 
 def grouped(number: Decimal, places: int) -> str:
     """``number`` with ``places`` decimals, thousands grouped, a true minus sign."""
     text = f"{abs(number).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):,.{places}f}"
-    if _language() == "it":
+    if language() == "it":
         text = text.translate(str.maketrans(",.", ".,"))
     is_zero = not any(c in "123456789" for c in text)
     return f"−{text}" if number < 0 and not is_zero else text
@@ -107,7 +108,7 @@ def _date(value: Any, kind: str) -> str:
         return NONE
     if isinstance(value, datetime):
         value = timezone.localtime(value)
-    return date_format(value, _FORMATS[_language()][kind])
+    return date_format(value, _FORMATS[language()][kind])
 
 
 @register.filter
@@ -124,14 +125,14 @@ def day_short(value: date | None) -> str:
 @register.filter
 def day_long(value: date | None) -> str:
     text = _date(value, "long")
-    if _language() == "it":
+    if language() == "it":
         text = text.lower()
     return text[:1].upper() + text[1:]
 
 
 @register.filter
 def day_week(value: date | None) -> str:
-    return _date(value, "week").lower() if _language() == "it" else _date(value, "week")
+    return _date(value, "week").lower() if language() == "it" else _date(value, "week")
 
 
 @register.filter
@@ -168,7 +169,7 @@ def word(code: Any, table: str) -> str:
 
 @register.filter
 def reason(value: Any) -> str:
-    return labels.reason_text(value, _language())
+    return labels.reason_text(value, language())
 
 
 @register.filter
@@ -197,12 +198,12 @@ def place(where: str) -> str:
 
 @register.filter
 def why(error: Any) -> str:
-    return error.why(_language())
+    return error.why(language())
 
 
 @register.filter
 def remedy(error: Any) -> str:
-    return error.remedy(_language())
+    return error.remedy(language())
 
 
 @register.filter

@@ -23,7 +23,8 @@ from saldo.interfaces.web.timeline import timeline
 from saldo.interfaces.web.views.worklist import parse_offset
 from saldo.ledger.portfolio import COLUMN_OF_BUCKET, SORTS, portfolio
 from saldo.ledger.statement import UNAPPLIED_KIND, behavior, closed_items, open_items, totals
-from saldo.parties.queries import AccountHeader, account_header, contacts_of
+from saldo.parties.queries import AccountHeader, account_header, account_with_contacts
+from saldo.risk.desk import outlook
 
 ROWS = 50
 TIMELINE_ROWS = 40
@@ -61,7 +62,7 @@ class Clocks:
     known_text: str
 
 
-def _clocks(request: HttpRequest) -> Clocks:
+def clocks_of(request: HttpRequest) -> Clocks:
     """``as_of`` and ``known_at`` of the address; what is not a date is as if it were not there."""
     ctx = request.desk.ctx
     as_of, known_at = _date(request.GET.get("as_of", "")), _instant(request.GET.get("known_at", ""))
@@ -89,7 +90,7 @@ def _instant(text: str) -> datetime | None:
     return local.replace(second=59, microsecond=999_999).astimezone(UTC)
 
 
-def _header(request: HttpRequest, account_id: int) -> AccountHeader:
+def header_of(request: HttpRequest, account_id: int) -> AccountHeader:
     header = account_header(request.desk.ctx, account_id)
     if header is None:
         raise Http404
@@ -101,8 +102,11 @@ def _header(request: HttpRequest, account_id: int) -> AccountHeader:
 def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
     """Everything about one account, as of a day and as known at a moment. The closed items are a tab."""
     desk: Desk = request.desk
-    header = _header(request, account_id)
-    clocks = _clocks(request)
+    found = account_with_contacts(desk.ctx, account_id)
+    if found is None:
+        raise Http404
+    header, contacts = found
+    clocks = clocks_of(request)
     offset = parse_offset(request.GET.get("offset", ""))
     if request.GET.get("tab") == "closed":
         items = closed_items(clocks.ctx, account_id, ROWS + 1, offset)
@@ -125,7 +129,8 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         "totals": [(total, shares(total.buckets)) for total in sums],
         "behavior": paid,
         "delay_bars": [(name, count, count / largest) for name, count in paid.classes],
-        "contacts": contacts_of(account_id),
+        "contacts": contacts,
+        "outlook": outlook(clocks.ctx, account_id),
         "history": timeline(clocks.ctx, account_id, outcomes, TIMELINE_ROWS),
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
     }
@@ -139,7 +144,7 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
 @require_GET
 def account_lines(request: HttpRequest, account_id: int) -> HttpResponse:
     """The newest bank lines that are, or seem to be, the account's."""
-    header = _header(request, account_id)
+    header = header_of(request, account_id)
     rows = lines_of_account(request.desk.ctx, account_id, BANK_LINES)
     part = "web/accounts/_lines.html" if request.htmx else "web/accounts/lines.html"
     return render(request, part, {"account": header, "rows": rows})
@@ -149,8 +154,8 @@ def account_lines(request: HttpRequest, account_id: int) -> HttpResponse:
 @require_GET
 def statement_page(request: HttpRequest, account_id: int) -> HttpResponse:
     """The statement of account, for paper."""
-    header = _header(request, account_id)
-    clocks = _clocks(request)
+    header = header_of(request, account_id)
+    clocks = clocks_of(request)
     items = open_items(clocks.ctx, account_id)
     return render(
         request, "web/accounts/statement.html",

@@ -29,7 +29,6 @@ from saldo.collection.queries import (
     action,
     hidden_today,
     outcomes_of,
-    payment_spans,
     worklist,
     worklist_count,
     worklist_summary,
@@ -41,7 +40,8 @@ from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.draft import statement_draft
 from saldo.interfaces.web.timeline import timeline
 from saldo.ledger.statement import open_items, totals
-from saldo.parties.queries import account_header, contacts_of
+from saldo.parties.queries import account_header, account_with_contacts
+from saldo.risk.desk import outlook, warned_accounts
 
 PANE_TIMELINE = 8
 PANE_ITEMS = 12
@@ -103,6 +103,7 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
         "next_offset": offset + PAGE_ROWS if len(rows) > PAGE_ROWS else 0,
         "offset": offset,
         "in_blocks": wanted.sort == "rank",
+        "warned": warned_accounts(desk.run.id, [row.account_id for row in rows]),
     }
     if request.htmx and request.htmx.target == "more":
         if rows and rows[-1].block != request.GET.get("after"):
@@ -119,15 +120,15 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
 
 def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
     desk: Desk = request.desk
-    header = account_header(desk.ctx, row.account_id)
-    if header is None or desk.company is None:
+    found = account_with_contacts(desk.ctx, row.account_id)
+    if found is None or desk.company is None:
         raise Http404
+    header, contacts = found
     items = open_items(desk.ctx, row.account_id)
     sums = totals(items)
-    contacts = contacts_of(row.account_id)
     outcomes = outcomes_of(row.account_id)
     writable = next((c for c in contacts if c.email or c.pec), None)
-    spans = payment_spans(desk.run, row.account_id) if desk.run else {}
+    told = outlook(desk.ctx, row.account_id)
     # One span for the account: that of what weighs most, among what is late if anything is.
     leading = max(items, key=lambda item: (item.late_days > 0, item.balance), default=None)
     return {
@@ -142,7 +143,8 @@ def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
         "writable": writable,
         "draft": statement_draft(header, desk.company.name, writable, items, sums, desk.ctx.as_of),
         "leading": leading,
-        "span": spans.get(leading.id) if leading else None,
+        "span": told.forecasts.get(leading.id) if leading and told else None,
+        "outlook": told,
         "history": timeline(desk.ctx, row.account_id, outcomes, PANE_TIMELINE),
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
         "snooze": [desk.ctx.as_of + timedelta(days=days) for days in SNOOZE_DAYS],

@@ -50,9 +50,37 @@
     return select(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))], { focus: true });
   }
 
+  // A row that opens in place: its part is fetched once, then shown and hidden.
+  function unfold(row) {
+    const link = one("a.name", row);
+    const part = document.getElementById(row.id + "-more");
+    if (part) part.hidden = !part.hidden;
+    const isOpen = !part || !part.hidden;
+    row.classList.toggle("open", isOpen);
+    link.setAttribute("aria-expanded", String(isOpen));
+    if (part || row.getAttribute("aria-busy")) return;
+    row.setAttribute("aria-busy", "true");
+    window.htmx.ajax("GET", row.dataset.detail, { source: row, target: row, swap: "afterend" }).then(() => {
+      row.removeAttribute("aria-busy");
+      const opened = document.getElementById(row.id + "-more");
+      if (!opened) {
+        row.classList.remove("open");
+        link.setAttribute("aria-expanded", "false");
+        return;
+      }
+      opened.hidden = !row.classList.contains("open");
+      link.setAttribute("aria-controls", opened.id);
+      opened.scrollIntoView({ block: "nearest" });
+    });
+  }
+
   function openSelected() {
     const row = selected();
     if (!row) return false;
+    if (row.dataset.detail) {
+      unfold(row);
+      return true;
+    }
     if (hasPane()) {
       document.documentElement.classList.remove("fold-pane");
       one("#pane").focus();
@@ -241,7 +269,12 @@
     const row = event.target.closest("tr.row");
     if (!row || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     if (String(getSelection()).length > 0 && !event.target.closest("a")) return;
-    if (hasPane() && row.dataset.href) {
+    if (row.dataset.detail) {
+      if (event.target.closest("a, button") && !event.target.closest("a.name")) return;
+      event.preventDefault();
+      select(row, { focus: true });
+      unfold(row);
+    } else if (hasPane() && row.dataset.href) {
       event.preventDefault();
       document.documentElement.classList.remove("fold-pane");
       select(row, { focus: true, now: true });
