@@ -14,7 +14,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from saldo.analytics.book import Book, balances
+from saldo.analytics.book import ITEMS, LANDMARKS, Book, balances
 from saldo.analytics.features_contacts import (
     contact_features,
     dispute_features,
@@ -71,8 +71,12 @@ def features_at(book: Book, landmarks: pl.DataFrame) -> pl.DataFrame:
 
     Columns: those of ``book.balances`` (the item's own, its further ones included), then the numbers of the
     dictionary as Float32, null where they are not known. An item not known yet on its day is described by
-    its own columns; its account by what was known.
+    its own columns; its account by what was known. Raises ValueError where one of the book's further columns
+    has the name of a feature.
     """
+    taken = set(book.extra) & {*ITEMS, *LANDMARKS, "balance_mills", *feature_names()}
+    if taken:
+        raise ValueError(f"further columns with the names of features: {sorted(taken)}")
     last = landmarks["as_of"].max()
     known = effective_book(book, last if isinstance(last, date) else None)
     items = book.items.join(book.items.join(landmarks, on="item_id", how="semi"), on="account_id", how="semi")
