@@ -150,7 +150,7 @@ def _is_beyond_chance(value: float, events: npt.NDArray[np.bool_], columns: int)
     a = AUC_HONEST
     spread = a * (1 - a) + (yes - 1) * (a / (2 - a) - a**2) + (no - 1) * (2 * a**2 / (1 + a) - a**2)
     limit = NormalDist().inv_cdf(1.0 - CHANCE / max(columns, 1))
-    return bool((value - a) / np.sqrt(spread / (yes * no)) > limit
+    return bool((value - a) / np.sqrt(spread / (yes * no)) > limit)
 
 
 def _log_odds(value: float) -> float:
