@@ -228,7 +228,9 @@ class Hierarchy:
 
     segment_strength: accounts that the portfolio counts for in a segment; shape_strength: invoices that the
     mix of profiles counts for in an account's own shape; likeness: how alike accounts are, as the number of
-    invoices that knowing the segment, but not the account, is worth.
+    invoices that knowing the segment, but not the account, is worth. profiles: hazards of each profile;
+    segment_shares: the mix of profiles in each segment, that of the portfolio last (both empty where nothing
+    was estimated).
     """
 
     portfolio: Floats
@@ -237,6 +239,8 @@ class Hierarchy:
     segment_strength: float
     shape_strength: float
     likeness: float
+    profiles: Floats
+    segment_shares: Floats
 
 
 def prior_only(accounts: int, segments: int, prior: DelayPrior) -> Hierarchy:
@@ -244,7 +248,10 @@ def prior_only(accounts: int, segments: int, prior: DelayPrior) -> Hierarchy:
     hazard = prior_hazard(prior)[None, :]
     strength = prior.strength_invoices
     levels = (hazard, np.repeat(hazard, segments, axis=0), np.repeat(hazard, accounts, axis=0))
-    return Hierarchy(*levels, segment_strength=strength, shape_strength=strength, likeness=strength)
+    nothing = np.zeros((0, CELLS))
+    return Hierarchy(
+        *levels, strength, strength, likeness=strength, profiles=nothing, segment_shares=np.zeros((0, 0))
+    )
 
 
 def _likeness(shares: Floats, hazard: Floats) -> float:
@@ -297,7 +304,24 @@ def estimate(accounts: Counts, segment_of: Ints, segments: int, prior: DelayPrio
         segment_strength=strength,
         shape_strength=c,
         likeness=_likeness(shares, hazard),
+        profiles=hazard,
+        segment_shares=np.vstack([segment_shares, shares]),
     )
+
+
+def account_hazards(
+    accounts: Counts, segment_of: Ints, profiles_: Floats, segment_shares: Floats, shape_strength: float
+) -> Floats:
+    """Hazards of accounts from their counts of another day, with the levels above as they were estimated.
+
+    segment_of: the row of ``segment_shares`` (its last one: the portfolio's) of each account.
+    """
+    fit = _fit_of_profiles(accounts, profiles_)
+    weights = _responsibilities(fit, segment_shares[segment_of])
+    base = _hazard_of(np.log(weights @ np.exp(log_open_at_edges(profiles_))))
+    c = shape_strength
+    result: Floats = np.clip((accounts.paid + c * base) / (accounts.at_risk + c), _LEAST, 1.0 - _LEAST)
+    return result
 
 
 def log_open_at_edges(probability: Floats) -> Floats:

@@ -1,0 +1,170 @@
+"""A straight line through durations of which some have not ended, and how far from it they end.
+
+Ridge regression in which an open duration counts as its mean given that it is longer than seen so far
+(Buckley and James 1979), and the Kaplan-Meier distribution of the residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Matrix = npt.NDArray[np.float32]
+
+PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+ROUNDS = 6
+# Residuals are kept at this many quantiles.
+RESIDUAL_POINTS = 400
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Scaler:
+    """Columns cut at their 1st and 99th percentile, centered and scaled; what is not known is the mean, 0."""
+
+    low: Floats
+    high: Floats
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> Scaler:
+        columns = matrix.shape[1]
+        low, high, mean, deviation = np.zeros(columns), np.zeros(columns), np.zeros(columns), np.ones(columns)
+        for place in range(columns):
+            values = matrix[:, place].astype(np.float64)
+            values = values[np.isfinite(values)]
+            if len(values):
+                low[place], high[place] = (float(cut) for cut in np.percentile(values, [1.0, 99.0]))
+                inside = np.clip(values, low[place], high[place])
+                mean[place] = inside.mean()
+                spread = inside.std()
+                deviation[place] = spread if spread > _LEAST * max(1.0, abs(mean[place])) else np.inf
+        return cls(low, high, mean, deviation)
+
+    def scaled(self, matrix: Matrix) -> Floats:
+        inside = np.clip(matrix.astype(np.float64), self.low, self.high)
+        result: Floats = np.nan_to_num((inside - self.mean) / self.deviation, nan=0.0)
+        return result
+
+
+def kaplan_meier(values: Floats, is_event: Bools, weight: Floats) -> tuple[Floats, Floats]:
+    """(sorted values, share that has ended by each). At equal values events come before what is censored."""
+    order = np.lexsort((~is_event, values))
+    ordered, w = values[order], weight[order]
+    at_risk = np.cumsum(w[::-1])[::-1]
+    stays = np.where(is_event[order], 1.0 - w / np.maximum(at_risk, _LEAST), 1.0)
+    return ordered, np.asarray(1.0 - np.cumprod(np.clip(stays, 0.0, 1.0)), dtype=np.float64)
+
+
+def _means_beyond(ordered: Floats, ended: Floats) -> Floats:
+    """Mean of what lies beyond each sorted value; the mass that never ended lies at the last one."""
+    mass = np.diff(ended, prepend=0.0)
+    mass[-1] += 1.0 - ended[-1]
+    tail = np.cumsum(mass[::-1])[::-1]
+    moment = np.cumsum((mass * ordered)[::-1])[::-1]
+    beyond_mass, beyond_moment = np.append(tail[1:], 0.0), np.append(moment[1:], 0.0)
+    safe = np.where(beyond_mass > _LEAST, beyond_moment / np.maximum(beyond_mass, _LEAST), ordered[-1])
+    return np.asarray(np.maximum(safe, ordered), dtype=np.float64)
+
+
+def _solved(z: Floats, y: Floats, weight: Floats, penalty: float) -> Floats:
+    weighted = z * weight[:, None]
+    result: Floats = np.linalg.solve(weighted.T @ z + penalty * np.eye(z.shape[1]), weighted.T @ y)
+    return result
+
+
+def _best_penalty(z: Floats, y: Floats, weight: Floats, is_event: Bools) -> float:
+    """The penalty with the least leave-one-out error (PRESS) on what has ended."""
+    root = np.sqrt(weight)
+    # Through the cross product: many rows, few columns.
+    squares, vectors = np.linalg.eigh((z * weight[:, None]).T @ z)
+    values: Floats = np.clip(squares, 0.0, None).astype(np.float64)
+    turned = (z * root[:, None]) @ vectors
+    target = turned.T @ (root * y)
+
+    def error(penalty: float) -> float:
+        shrunk = 1.0 / (values + penalty)
+        leverage = np.minimum((turned**2) @ shrunk, 0.99)
+        miss = (root * y - turned @ (shrunk * target)) / (1.0 - leverage)
+        return float((miss[is_event] ** 2).mean())
+
+    return min(PENALTIES, key=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """predicted duration = center + scaled columns . slopes.
+
+    residuals: days beyond it, sorted; ended: the share that has ended by each.
+    """
+
+    scaler: Scaler
+    slopes: Floats
+    center: float
+    penalty: float
+    residuals: Floats
+    ended: Floats
+
+    def predicted(self, matrix: Matrix) -> Floats:
+        result: Floats = self.center + self.scaler.scaled(matrix) @ self.slopes
+        return result
+
+    def share_ended(self, residual: Floats) -> Floats:
+        """Share that has ended by so many days beyond the prediction, linear between the points kept."""
+        result: Floats = np.interp(residual, self.residuals, self.ended, left=0.0)
+        return result
+
+    def as_record(self) -> dict[str, Any]:
+        scaler = self.scaler
+        return {
+            "low": scaler.low.tolist(), "high": scaler.high.tolist(), "mean": scaler.mean.tolist(),
+            "deviation": [None if np.isinf(value) else value for value in scaler.deviation.tolist()],
+            "slopes": self.slopes.tolist(), "center": self.center, "penalty": self.penalty,
+            "residuals": self.residuals.tolist(), "ended": self.ended.tolist(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Line:
+        deviation = np.array([np.inf if value is None else value for value in record["deviation"]])
+        low, high, mean = (np.array(record[name], dtype=np.float64) for name in ("low", "high", "mean"))
+        slopes, residuals, ended = (
+            np.array(record[name], dtype=np.float64) for name in ("slopes", "residuals", "ended")
+        )
+        scaler = Scaler(low, high, mean, deviation.astype(np.float64))
+        return cls(scaler, slopes, float(record["center"]), float(record["penalty"]), residuals, ended)
+
+
+def fit_line(matrix: Matrix, duration: Floats, is_event: Bools, weight: Floats) -> Line:
+    """The line through ``duration`` (of what is censored: the day until which it lasted at least).
+
+    Durations are cut at the 1st and 99th percentile of those that ended, so that a single item paid years
+    late does not turn the line. Raises ValueError where nothing has ended.
+    """
+    if not is_event.any():
+        raise ValueError("no duration has ended")
+    scaler = Scaler.of(matrix)
+    z = scaler.scaled(matrix)
+    low, high = np.percentile(duration[is_event], [1.0, 99.0])
+    cut = np.clip(duration, low, high)
+    y, penalty = cut, PENALTIES[-1]
+    center, slopes = float(np.average(y, weights=weight)), np.zeros(z.shape[1])
+    for turn in range(ROUNDS):
+        center = float(np.average(y, weights=weight))
+        if turn < 2:
+            penalty = _best_penalty(z, y - center, weight, is_event)
+        slopes = _solved(z, y - center, weight, penalty)
+        residual = cut - center - z @ slopes
+        ordered, ended = kaplan_meier(residual, is_event, weight)
+        beyond = np.interp(residual, ordered, _means_beyond(ordered, ended))
+        y = np.where(is_event, cut, cut - residual + beyond)
+    # The residuals kept are those of the true durations: the cut served the line only.
+    ordered, ended = kaplan_meier(duration - center - z @ slopes, is_event, weight)
+    kept = np.unique(np.linspace(0, len(ordered) - 1, RESIDUAL_POINTS).astype(np.int64))
+    return Line(scaler, slopes, center, penalty, ordered[kept], ended[kept])

@@ -1,0 +1,305 @@
+"""The learnt rung: the hazard of payment in each cell of time, by LightGBM on person-periods.
+
+The straight line of ``ridge`` says where an item's payment is centered; the trees learn the hazard around
+that center, around the due date and over the calendar, and what else moves it. What is credited or written
+off instead is a competing end, with a hazard of its own by days past due. Formulas:
+docs/rules/payment-forecast.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from saldo.analytics.book import Book
+from saldo.analytics.boosters import library
+from saldo.analytics.curves import Curves
+from saldo.analytics.features import features_at
+from saldo.analytics.payment_date.calibration import (
+    Calibration,
+    Seen,
+    best_share,
+    blended,
+    fit_calibration,
+    no_calibration,
+)
+from saldo.analytics.payment_date.censored import Line, fit_line
+from saldo.analytics.payment_date.columns import Columns
+from saldo.analytics.payment_date.hazard_cells import (
+    CELL_NAMES,
+    DAYS,
+    WEEKS,
+    Cells,
+    all_periods,
+    cell_columns,
+    periods_of,
+)
+from saldo.analytics.payment_date.hazard_gone import GoneTable, fit_gone
+from saldo.analytics.payment_date.landmarks import day_number, day_numbers
+from saldo.analytics.payment_date.ridge import line_curves
+from saldo.analytics.payment_date.training import TrainingSet, due_in, training_set
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+HAZARD = "hazard"
+# Rows of landmarks that are expanded at a time when curves are asked for.
+CHUNK_ROWS = 10_000
+
+
+def threads_for(cells: int) -> int:
+    """Two threads wait for each other longer than one works, where there is little to do."""
+    return 2 if cells > 50_000_000 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a size of book calls for. Chosen on data of 2012 and on simulated worlds, never on a test window.
+
+    step_days: between two landmarks of an item while it is open.
+    """
+
+    cells: Cells
+    step_days: int
+    most_questions: int
+    most_periods: int
+    trees: int
+    leaves: int
+    rate: float
+    least_in_leaf: int
+    feature_share: float
+    bags: int
+
+
+# Person-days up to this many items, person-weeks beyond.
+DAILY_ITEMS = 20_000
+SMALL = Settings(DAYS, 15, 30_000, 1_500_000, 120, 15, 0.06, 300, 0.3, 3)
+LARGE = Settings(WEEKS, 21, 150_000, 2_500_000, 80, 24, 0.12, 400, 0.5, 1)
+PENALTY = 10.0
+# Weight of the line's own curve where nothing says otherwise; documents that calibration is learnt after.
+LINE_SHARE = 0.5
+EARLIER_SHARE = 0.75
+
+
+def settings_for(items: int) -> Settings:
+    return SMALL if items <= DAILY_ITEMS else LARGE
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Periods as a matrix, with what was seen in them."""
+
+    matrix: Singles
+    is_paid: npt.NDArray[np.bool_]
+    weight: Floats
+    offset: Floats
+
+
+def _expand(known: TrainingSet, cells: Cells, center: Floats, most: int) -> Expanded:
+    sight = known.seen_until - known.questions.day
+    periods = periods_of(cells, known.until, known.is_paid, sight)
+    weight = known.weight[periods.row]
+    if len(periods) > most:
+        # Payments are the rare news: they stay, and of the rest a share does, weighted up for the others.
+        share = most / len(periods)
+        random = np.random.default_rng(len(periods))
+        keep = periods.is_paid | (random.random(len(periods)) < share)
+        weight = np.where(periods.is_paid, weight, weight / share)[keep]
+        periods = replace(
+            periods, row=periods.row[keep], cell=periods.cell[keep], is_paid=periods.is_paid[keep]
+        )
+    own = cell_columns(cells, periods, known.questions.day, known.due_in, center)
+    matrix = np.concatenate([known.matrix[periods.row], own], axis=1)
+    return Expanded(matrix, periods.is_paid, weight, _offset(cells)[periods.cell])
+
+
+def _offset(cells: Cells) -> Floats:
+    """log of each cell's width over the first one's: in twice the time about twice as much is paid."""
+    return np.asarray(np.log(cells.widths / cells.widths[0]), dtype=np.float64)
+
+
+def _trees(rows: Expanded, settings: Settings, seed: int) -> Any:
+    lightgbm = library()
+    threads = threads_for(rows.matrix.size)
+    paid = float((rows.is_paid * rows.weight).sum())
+    rate = min(max(paid / float(rows.weight.sum()), 1e-6), 1.0 - 1e-6)
+    data = lightgbm.Dataset(
+        rows.matrix,
+        label=rows.is_paid.astype(np.float32),
+        weight=rows.weight,
+        init_score=rows.offset + np.log(rate / (1.0 - rate)),
+        params={"max_bin": 127, "verbosity": -1, "num_threads": threads, "min_data_in_bin": 5},
+    )
+    parameters = {
+        "objective": "binary", "boost_from_average": False, "learning_rate": settings.rate,
+        "num_leaves": settings.leaves, "min_data_in_leaf": settings.least_in_leaf,
+        "feature_fraction": settings.feature_share, "lambda_l2": PENALTY, "bagging_fraction": 0.7,
+        "bagging_freq": 1, "num_threads": threads, "deterministic": True, "force_row_wise": True,
+        "seed": seed, "verbosity": -1, "max_bin": 127,
+    }  # fmt: skip
+    return lightgbm.train(parameters, data, settings.trees), float(np.log(rate / (1.0 - rate)))
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """boosters: LightGBM models, whose raw scores are averaged; base: log-odds that they start from.
+
+    line_share: weight of the line's own curve beside that of the trees.
+    """
+
+    as_of: date
+    columns: Columns
+    line: Line
+    cells: Cells
+    boosters: tuple[Any, ...]
+    base: float
+    gone: GoneTable | None
+    line_share: float
+    calibration: Calibration
+    name: str = HAZARD
+
+    def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
+        return self.curves_of(features_at(book, landmarks))
+
+    def curves_of(self, features: pl.DataFrame) -> Curves:
+        """The curves of landmarks whose features are known already."""
+        raw = self.raw_curves(features)
+        return self.calibration.of(raw)
+
+    def center(self, matrix: Singles, days_to_due: Ints) -> Floats:
+        """Days from the landmark to the day on which the line has the item paid."""
+        return days_to_due + self.line.predicted(matrix)
+
+    def raw_curves(self, features: pl.DataFrame) -> Curves:
+        """Before calibration."""
+        trees = self.tree_curves(features)
+        if not self.line_share:
+            return trees
+        line = line_curves(self.line, self.columns.matrix(features), due_in(features), self.cells.ends)
+        return blended(line, trees, self.line_share)
+
+    def tree_curves(self, features: pl.DataFrame) -> Curves:
+        """What the trees alone say."""
+        count = len(self.cells.ends)
+        paid = np.empty((len(features), count), dtype=np.float32)
+        gone = None if self.gone is None else np.empty_like(paid)
+        for start in range(0, len(features), CHUNK_ROWS):
+            part = features.slice(start, CHUNK_ROWS)
+            rows = slice(start, start + len(part))
+            days_to_due = due_in(part)
+            hazard = self._hazards(part, days_to_due)
+            lost = np.zeros_like(hazard)
+            if self.gone is not None:
+                lost = self.gone.hazards(self.cells, days_to_due)
+            stays = np.cumprod(np.clip(1.0 - hazard - lost, 0.0, 1.0), axis=1)
+            before = np.concatenate([np.ones((len(part), 1)), stays[:, :-1]], axis=1)
+            paid[rows] = np.minimum(np.cumsum(before * hazard, axis=1), 1.0)
+            if gone is not None:
+                gone[rows] = np.minimum(np.cumsum(before * lost, axis=1), 1.0 - paid[rows])
+        return Curves(self.cells.ends, paid, gone)
+
+    def expanded(self, features: pl.DataFrame, days_to_due: Ints) -> Singles:
+        """The rows that the trees see: each landmark through every cell, landmark by landmark."""
+        matrix = self.columns.matrix(features)
+        periods = all_periods(self.cells, len(features))
+        day = day_numbers(features["as_of"])
+        own = cell_columns(self.cells, periods, day, days_to_due, self.center(matrix, days_to_due))
+        rows = np.empty((len(periods), matrix.shape[1] + len(CELL_NAMES)), dtype=np.float32)
+        rows[:, : matrix.shape[1]] = np.repeat(matrix, len(self.cells.ends), axis=0)
+        rows[:, matrix.shape[1] :] = own
+        return rows
+
+    def _hazards(self, features: pl.DataFrame, days_to_due: Ints) -> Floats:
+        rows = self.expanded(features, days_to_due)
+        raw = np.zeros(len(rows))
+        for booster in self.boosters:
+            raw += booster.predict(rows, raw_score=True, num_threads=threads_for(rows.size * 5))
+        score = (raw / len(self.boosters)).reshape(len(features), -1) + self.base + _offset(self.cells)
+        result: Floats = 1.0 / (1.0 + np.exp(-np.clip(score, -30.0, 30.0)))
+        return result
+
+    def as_record(self) -> dict[str, Any]:
+        return {
+            "rung": self.name, "as_of": self.as_of.isoformat(), "columns": self.columns.as_record(),
+            "line": self.line.as_record(), "cells": "days" if self.cells.is_daily else "weeks",
+            "boosters": [booster.model_to_string() for booster in self.boosters], "base": self.base,
+            "gone": None if self.gone is None else self.gone.as_record(), "line_share": self.line_share,
+            "calibration": self.calibration.as_record(),
+        }  # fmt: skip
+
+
+def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int) -> Hazard:
+    """Without calibration."""
+    issue = known.questions.is_issue
+    delay = (known.until - known.due_in).astype(np.float64)
+    line = fit_line(known.matrix[issue], delay[issue], known.is_paid[issue], known.weight[issue])
+    center = known.due_in + line.predicted(known.matrix)
+    rows = _expand(known, settings.cells, center, settings.most_periods)
+    trained = [_trees(rows, settings, seed=101 + bag) for bag in range(bags)]
+    return Hazard(
+        as_of, known.columns, line, settings.cells, tuple(booster for booster, _ in trained), trained[0][1],
+        fit_gone(known), LINE_SHARE, no_calibration(),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class HazardRung:
+    name: ClassVar[str] = HAZARD
+    settings: Settings | None = None
+    is_calibrated: bool = True
+
+    def fit(self, book: Book, as_of: date) -> Hazard:
+        """Raises ValueError("too_few_paid") with too few paid items, SaldoError without LightGBM's library."""
+        settings = self.settings or settings_for(len(book.items.filter(pl.col("known_date") <= as_of)))
+        known = training_set(book, as_of, settings.step_days, settings.most_questions)
+        fitted = _fitted(known, as_of, settings, settings.bags)
+        if not self.is_calibrated:
+            return fitted
+        return self._calibrated(fitted, book, known, settings)
+
+    def _calibrated(self, fitted: Hazard, book: Book, known: TrainingSet, settings: Settings) -> Hazard:
+        """By time split: what a model of three quarters of the documents says of the days after them."""
+        issued = known.pieces["document_date"].sort()
+        cut = issued[int(EARLIER_SHARE * (len(issued) - 1))]
+        if not isinstance(cut, date) or cut >= fitted.as_of:
+            return fitted
+        try:
+            earlier = training_set(book, cut, settings.step_days, settings.most_questions)
+        except ValueError:
+            return fitted
+        first = _fitted(earlier, cut, settings, 1)
+        later = known.questions.day >= day_number(cut)
+        features = known.features.filter(pl.Series(later))
+        seen = Seen(
+            known.until[later], known.is_paid[later], (known.seen_until - known.questions.day)[later],
+            known.pieces["item_id"].to_numpy()[known.questions.row[later]],
+        )  # fmt: skip
+        trees = first.tree_curves(features)
+        line = line_curves(first.line, first.columns.matrix(features), due_in(features), first.cells.ends)
+        share = best_share(line, trees, seen, LINE_SHARE)
+        calibration = fit_calibration(blended(line, trees, share), seen)
+        return replace(fitted, line_share=share, calibration=calibration)
+
+    def from_record(self, record: Mapping[str, Any]) -> Hazard:
+        """Raises ValueError where the parts do not fit each other."""
+        lightgbm = library()
+        columns, line = Columns.from_record(record["columns"]), Line.from_record(record["line"])
+        boosters = tuple(lightgbm.Booster(model_str=text) for text in record["boosters"])
+        wanted = len(columns) + len(CELL_NAMES)
+        if not boosters or any(booster.num_feature() != wanted for booster in boosters):
+            raise ValueError(f"the trees do not take {wanted} columns")
+        if len(columns) != len(line.slopes):
+            raise ValueError(f"{len(columns)} columns, but {len(line.slopes)} slopes")
+        return Hazard(
+            date.fromisoformat(record["as_of"]), columns, line, DAYS if record["cells"] == "days" else WEEKS,
+            boosters, float(record["base"]),
+            None if record["gone"] is None else GoneTable.from_record(record["gone"]),
+            float(record["line_share"]), Calibration.from_record(record["calibration"]),
+        )  # fmt: skip
