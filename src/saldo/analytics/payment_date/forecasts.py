@@ -1,4 +1,4 @@
-"""Curves -> the figures of each open item: chances, the expected date with its interval, what they rest on."""
+"""Curves -> the figures of each open item: chances, the expected date and its interval, and their basis."""
 
 from __future__ import annotations
 
