@@ -76,7 +76,7 @@ def _commands(group: click.Group, path: tuple[str, ...] = ("saldo",)) -> Iterato
 
 def _sections(text: str) -> dict[str, str]:
     """The page's sections whose heading is a command, by that command."""
-    parts = re.split(r"^#{2,3} `(saldo [a-z ]+)`\s*$", text, flags=re.MULTILINE)
+    parts = re.split(r"^#{2,3} `(saldo [a-z -]+)`\s*$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
