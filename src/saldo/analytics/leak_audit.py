@@ -19,9 +19,9 @@ from saldo.analytics.features_history import Floats
 from saldo.analytics.features_sums import Ints
 from saldo.analytics.leaks import CLOSED_LIMIT, Suspicion, suspicious_features
 
-# Enough rows to judge a column; evenly spread over the items.
+# Enough rows to judge a column, evenly spread over the items; open and closed items of one month at least.
 MAX_ROWS = 20_000
-LEAST_OF_A_KIND = 20
+LEAST_OF_A_KIND = 8
 _DATE_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d")
 
 Features = Callable[[Book, pl.DataFrame], pl.DataFrame]

@@ -278,12 +278,12 @@ def suspicious_features(
 
 def _judged(column: pl.Series, outcome: Floats, group: Ints, is_doubtful: bool) -> Suspicion | None:
     """The strongest reason to suspect a column of knowing a number."""
-    explained = within_explained(column, outcome, group)
-    if explained >= WITHIN_LIMIT:
-        return Suspicion(column.name, "follows_outcome", "explained", explained)
     function = settled_by_outcome(column, outcome, group)
     if function >= FUNCTION_LIMIT:
         return Suspicion(column.name, "function_of_outcome", "explained", function)
+    explained = within_explained(column, outcome, group)
+    if explained >= WITHIN_LIMIT:
+        return Suspicion(column.name, "follows_outcome", "explained", explained)
     means = _is_account_mean(column, outcome, group) if is_doubtful else 0.0
     if means >= MEANS_LIMIT:
         return Suspicion(column.name, "account_mean", "explained", means)
