@@ -29,7 +29,7 @@ from saldo.analytics.default_risk.measures import (
     standard_errors,
 )
 from saldo.analytics.default_risk.splits import Split, day_numbers, group_codes, inner_folds, splits
-from saldo.analytics.default_risk.suspicion import suspicious
+from saldo.analytics.leaks import suspicious_features
 from saldo.core.errors import SaldoError
 
 FOLDS = 10
@@ -38,6 +38,8 @@ EXPLAINED, CHALLENGER = additive.NAME, challenger.NAME
 # Beyond this share of equal rows they are no copies.
 MOST_DUPLICATES = 0.2
 RANDOM, GROUPED, FORWARD = "random", "group", "time"
+# What the probabilities are about, as the calibration is labeled.
+HORIZON_DAYS = "365"
 _DIGITS = 6
 
 
@@ -130,7 +132,8 @@ class DefaultRiskReport:
             "explained": self.explained.as_json(),
             "challenger": self.challenger.as_json(),
             "rungs": [one.as_json() for one in self.rungs],
-            "calibration": {one.name: list(one.calibration) for one in (self.explained, self.challenger)},
+            "calibration": {HORIZON_DAYS: list(self.explained.calibration)},
+            "calibration_challenger": {HORIZON_DAYS: list(self.challenger.calibration)},
         }  # fmt: skip
 
 
@@ -230,7 +233,7 @@ def prepared(
     if not len(columns):
         raise SaldoError("default_risk_no_columns", target=target)
     values = columns.matrix(known)
-    leaks = suspicious(values, outcomes, columns)
+    leaks = {one.column: one.value for one in suspicious_features(_as_frame(values, columns), outcomes)}
     if leaks and not keep_leaks:
         left_out |= dict.fromkeys(leaks, LEAK)
         kept = [at for at, name in enumerate(columns.names) if name not in leaks]
@@ -263,6 +266,15 @@ def _first_of_equals(frame: pl.DataFrame) -> Ints:
     if kept.height < (1.0 - MOST_DUPLICATES) * frame.height:
         kept = numbered
     return kept["\x00row"].to_numpy().astype(np.int64)
+
+
+def _as_frame(values: Floats, columns: Columns) -> pl.DataFrame:
+    """The numbers as a table: categories as words, null where missing."""
+    made = []
+    for at, column in enumerate(columns.columns):
+        series = pl.Series(column.name, values[:, at]).fill_nan(None)
+        made.append(series.cast(pl.Int64).cast(pl.String) if column.categories else series)
+    return pl.DataFrame(made)
 
 
 def _altman_positions(columns: Columns, ratios: Mapping[str, str] | None) -> tuple[int, int, int, int] | None:

@@ -28,6 +28,8 @@ LEAST_ROWS = 15
 LEAST_SHARE = 0.015
 # A bin's share of defaults counts as if so many more rows of the base rate were in it.
 SHRINK_ROWS = 10.0
+# A bin must lower the deviance by more than so many times ln(rows): 1 is the Bayesian criterion.
+PRICE = 1.0
 # Columns of less information value than this tell nothing (Siddiqi 2006).
 LEAST_IV = 0.02
 PENALTY = 5.0
@@ -136,15 +138,15 @@ def _fit(rows: Floats, ill: Floats) -> Floats:
 
 def _kept_edges(count: Floats, bad: Floats) -> Ints:
     """Positions of the edges left after merging: rising, falling, or one turn, by the Bayesian criterion."""
-    price = float(np.log(count.sum()))
-    up, down = _pooled(count, bad, 1), _pooled(count, bad, -1)
+    price = PRICE * float(np.log(count.sum()))
+    up, down = (_thinned(count, bad, _pooled(count, bad, sign), price) for sign in (1, -1))
     choices = [(_deviance(count, bad, up) + price * len(up), up),
                (_deviance(count, bad, down) + price * len(down), down)]  # fmt: skip
     for turn in range(2, len(count) - 1):
         for sign in (1, -1):
             left = _pooled(count[:turn], bad[:turn], sign)
             right = [turn + start for start in _pooled(count[turn:], bad[turn:], -sign)]
-            starts = left + right
+            starts = _thinned(count, bad, left + right, price)
             # A turn is one more thing to say, and where it lies another.
             choices.append((_deviance(count, bad, starts) + price * (len(starts) + 2), starts))
     best = min(choices, key=lambda choice: choice[0])[1]
@@ -161,6 +163,19 @@ def _pooled(count: Floats, bad: Floats, sign: int) -> list[int]:
             rows, ill = rows + more, ill + worse
         blocks.append((start, rows, ill))
     return [start for start, _, _ in blocks]
+
+
+def _thinned(count: Floats, bad: Floats, starts: list[int], price: float) -> list[int]:
+    """Neighbors joined, the most alike first, while what is lost is less than the price of a bin."""
+    while len(starts) > 1:
+        rows, ill = np.add.reduceat(count, starts), np.add.reduceat(bad, starts)
+        apart = _fit(rows, ill)
+        lost = 2.0 * (apart[:-1] + apart[1:] - _fit(rows[:-1] + rows[1:], ill[:-1] + ill[1:]))
+        least = int(lost.argmin())
+        if lost[least] >= price:
+            break
+        starts = starts[: least + 1] + starts[least + 2 :]
+    return starts
 
 
 def _deviance(count: Floats, bad: Floats, starts: Sequence[int]) -> float:
