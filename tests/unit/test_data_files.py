@@ -238,6 +238,16 @@ def test_further_columns_are_those_that_the_profile_names() -> None:
     assert wrong.value.code == "mapping_unknown_key"
 
 
+def test_a_further_column_never_takes_the_name_of_a_feature() -> None:
+    header = HEADER.replace("Agente", "amount")
+    text = "\n".join([header, *ROWS[:1]]) + "\n"
+    profile = parse_profile(PROFILE.replace("Agente", "amount"), "fatture")
+    history = read_history(text.encode(), "fatture.csv", profile)
+    told = book_of(history.frame, history.extra, today=TODAY)
+    assert told.book.extra == ("amount (file)", "Sconto %")
+    assert told.book.items["amount (file)"].to_list() == ["Rossi"]
+
+
 def test_the_same_list_as_parquet() -> None:
     text = pl.DataFrame(
         {

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from saldo.analytics.book import ENDS, ITEMS, PAID, Book
+from saldo.analytics.features import feature_names
 from saldo.core.errors import Rejection, SaldoError
 from saldo.core.terms import due_dates, parse_terms
 
@@ -66,7 +67,9 @@ def book_of(
         "due_by_terms": origins.count("terms"),
         "due_by_law": origins.count("law"),
     }
-    book = Book(items.select(*ITEMS, *extra), ends, extra=extra)
+    named = {name: _free_name(name) for name in extra}
+    further = [items[name].alias(new) for name, new in named.items()]
+    book = Book(items.select(*ITEMS).with_columns(further), ends, extra=tuple(named.values()))
     return HistoryBook(book, items.select("item_id", "row", "number"), rejections, counts)
 
 
@@ -109,6 +112,11 @@ def _with_due_dates(debits: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     return filled.with_columns(pl.coalesce("due_date", "derived").alias("due_date")), [
         one for _, one in found
     ]
+
+
+def _free_name(name: str) -> str:
+    """The name of a further column, unless a feature or a column of the book has it."""
+    return f"{name} (file)" if name in {*ITEMS, *feature_names(), "as_of", "balance_mills"} else name
 
 
 def _customer() -> pl.Expr:

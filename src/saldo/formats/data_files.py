@@ -216,9 +216,8 @@ def _finite(numbers: pl.Series) -> pl.Series:
 
 
 def _free_name(column: str) -> str:
-    """The header, unless a column of the frame that models read has that name."""
-    taken = {*RECEIVABLES_SCHEMA, SEGMENT, "item_id", "account_id", "customer_id", "method", "known_date"}
-    return f"{column} (file)" if column in taken else column
+    """The header, unless a column of the canonical frame has that name."""
+    return f"{column} (file)" if column in (*RECEIVABLES_SCHEMA, SEGMENT) else column
 
 
 def _missing_as_null(column: pl.Expr) -> pl.Expr:
