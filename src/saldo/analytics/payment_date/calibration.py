@@ -140,8 +140,9 @@ def _isotonic(odds: Floats, outcome: Floats, weight: Floats) -> Floats:
 class Seen:
     """How and after how many days landmarks ended; sight: days until the last known one.
 
-    An item asked about many times weighs as one. A horizon counts for the landmarks that it lies in sight
-    of, whether they were paid or not: those paid early alone would say that everybody is.
+    A horizon counts for the landmarks that it lies in sight of, whether they were paid or not: those paid
+    early alone would say that everybody is. Landmarks of one item say nearly the same: together they weigh
+    as many as there are items, but each the same, since slow items are asked about more often.
     """
 
     until: Ints
@@ -152,9 +153,9 @@ class Seen:
     def at(self, horizon: int) -> tuple[Ints, Floats, Floats, int]:
         """(rows in sight, paid within the horizon, weight, number of different items)."""
         rows = np.flatnonzero(self.sight >= horizon)
-        _, place, times = np.unique(self.item_ids[rows], return_inverse=True, return_counts=True)
+        items = len(np.unique(self.item_ids[rows]))
         paid = (self.is_paid[rows] & (self.until[rows] <= horizon)).astype(np.float64)
-        return rows, paid, 1.0 / times[place], len(times)
+        return rows, paid, np.full(len(rows), items / max(len(rows), 1)), items
 
 
 def blended(first: Curves, second: Curves, share: float) -> Curves:

@@ -190,10 +190,8 @@ def cash_of(book: Book, opened: Asked, end: date) -> Cash:
         (rows["row"].to_numpy(), rows["week"].to_numpy()),
         rows["paid_mills"].to_numpy().astype(np.float64),
     )
-    currency = opened.features["currency"]
-    main = currency.drop_nulls().mode().sort().first() if currency.drop_nulls().len() else None
-    counted = (currency.eq_missing(pl.lit(main, pl.String)) if main is None else currency == main).fill_null(
-        False
-    )
+    currency = opened.features["currency"].fill_null("")
+    main = currency.mode().sort().first() if len(currency) else ""
+    counted = (currency == main).to_numpy()
     origin = opened.features["as_of"].to_physical().to_numpy().astype(np.int64)
-    return Cash(weekly, origin, counted.to_numpy() & (opened.sight >= 7 * WEEKS))
+    return Cash(weekly, origin, counted & (opened.sight >= 7 * WEEKS))
