@@ -295,6 +295,8 @@ def slow_features(book: Book, item_id: int, day: date) -> dict[str, float | None
     known = Known(book, account, day)
     result = _history(known) | _open_book(known, item_id) | _talk(known, item_id)
     result["delay_mean_by_amount"] = _by_amount(known, known.items[item_id]["currency"])
+    due, top = known.due(item_id, day).isoweekday(), result["top_weekday"]
+    result["due_to_top_weekday_days"] = None if top is None else (top - due) % 7
     total = result.pop("_total") or 0
     result |= _disputes(known, item_id, total) | _promises(known, item_id)
     overdue = result["other_overdue_count"] or 0

@@ -99,6 +99,7 @@ def features_at(book: Book, landmarks: pl.DataFrame) -> pl.DataFrame:
         values["_delay_sum"], values["paid_count"], values["_overdue_age"], values["other_overdue_count"]
     )
     values["delay_trend"] = values["delay_recent"] - values["delay_mean"]
+    values["due_to_top_weekday_days"] = np.mod(values["top_weekday"] - values["due_weekday"], 7.0)
     accounts = items.select("item_id", "account_id").join(groups, on="item_id")
     accounts = accounts.select("account_id", "group").unique()
     values |= promise_features(known, past, accounts, questions, own, item)
