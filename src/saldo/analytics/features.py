@@ -49,7 +49,7 @@ def number_names() -> list[str]:
     return [feature.name for feature in feature_dictionary() if feature.unit != CATEGORY]
 
 
-def category_names(extra: tuple[str, ...] = ()) -> list[str]:
+def category_names() -> list[str]:
     """Those of the dictionary that are texts: columns of the items themselves."""
     return [feature.name for feature in feature_dictionary() if feature.unit == CATEGORY]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ AUC_HONEST, CHANCE = 0.80, 0.01
 WITHIN_LIMIT, WITHIN_DOUBT = 0.8, 0.25
 # Share of the column's own variance that is settled by the outcome; of account means by a column that is one.
 FUNCTION_LIMIT, MEANS_LIMIT = 0.995, 0.9
+# Rows times share explained: about the square of a z of 4.5.
+BEYOND_CHANCE = 20.0
 # Difference of shares between closed and open items of the same month.
 CLOSED_LIMIT = 0.9
 BINS, FOLDS, LEAST_ROWS, LEAST_ACCOUNTS = 20, 5, 30, 10
@@ -85,6 +88,14 @@ class Suspicion:
         share = f"{self.value:.2f}" if self.code != "within_account" else f"{100 * self.value:.0f}%"
         number = share.replace(".", ",") if language == "it" else share
         return WORDS[self.code][language].format(measure=_MEASURES[self.measure][language], value=number)
+
+    def as_json(self) -> dict[str, Any]:
+        """As reports carry it: feature, code, measure, value, is_certain, and the words it/en."""
+        told = {language: self.words(language) for language in ("it", "en")}
+        return {
+            "feature": self.column, "code": self.code, "measure": self.measure,
+            "value": round(self.value, 4), "is_certain": self.is_certain, **told,
+        }  # fmt: skip
 
 
 def _ranks(values: Floats) -> Floats:
@@ -282,11 +293,11 @@ def _judged(column: pl.Series, outcome: Floats, group: Ints, is_doubtful: bool) 
     if function >= FUNCTION_LIMIT:
         return Suspicion(column.name, "function_of_outcome", "explained", function)
     explained = within_explained(column, outcome, group)
-    if explained >= WITHIN_LIMIT:
+    if explained >= WITHIN_LIMIT and explained * len(outcome) >= BEYOND_CHANCE:
         return Suspicion(column.name, "follows_outcome", "explained", explained)
     means = _is_account_mean(column, outcome, group) if is_doubtful else 0.0
     if means >= MEANS_LIMIT:
         return Suspicion(column.name, "account_mean", "explained", means)
-    if is_doubtful and explained >= WITHIN_DOUBT:
+    if is_doubtful and explained >= WITHIN_DOUBT and explained * len(outcome) >= BEYOND_CHANCE:
         return Suspicion(column.name, "within_account", "explained", explained, is_certain=False)
     return None
