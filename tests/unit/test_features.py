@@ -154,6 +154,9 @@ def test_reasons_speak_plainly() -> None:
     assert reason_words(mean, None) == "non ha ancora saldato nulla"
     assert reason_words(by_name["other_overdue_amount"], 12345.0) == "altri 12.345 scaduti"
     assert reason_words(by_name["late_share"], 0.354, "en") == "35% of items paid late"
+    assert reason_words(by_name["late_30_share"], 0.004) == (
+        "meno dell'1% delle partite pagato con più di 30 giorni di ritardo"
+    )
     assert reason_words(by_name["returned_count"], 1.0) == "un insoluto nell'ultimo anno"
     assert reason_words(by_name["segment"], "nord", "it") == "segmento nord"
 

@@ -36,6 +36,8 @@ _MONTHS = {
 }  # fmt: skip
 _DAY_WORDS = {"it": ("giorno", "giorni"), "en": ("day", "days")}
 
+_LEAST_SHARE = {"it": "meno dell'1%", "en": "less than 1%"}
+
 Texts = Mapping[str, str]
 
 
@@ -101,6 +103,8 @@ def value_text(unit: str, value: float | str, language: str = "it") -> str:
     if unit == DAYS:
         days = round(value)
         return f"{grouped(days, 0, language)} {_DAY_WORDS[language][abs(days) != 1]}"
+    if unit == SHARE and 0.0 < value < 0.01:
+        return _LEAST_SHARE[language]
     if unit == SHARE:
         return f"{grouped(100.0 * value, 0, language)}%"
     if unit == WEEKDAY:

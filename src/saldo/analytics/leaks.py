@@ -90,11 +90,11 @@ class Suspicion:
         return WORDS[self.code][language].format(measure=_MEASURES[self.measure][language], value=number)
 
     def as_json(self) -> dict[str, Any]:
-        """As reports carry it: feature, code, measure, value, is_certain, and the words it/en."""
-        told = {language: self.words(language) for language in ("it", "en")}
+        """As reports carry it: feature, code, measure, value, is_certain, and words by language."""
+        words = {language: self.words(language) for language in ("it", "en")}
         return {
             "feature": self.column, "code": self.code, "measure": self.measure,
-            "value": round(self.value, 4), "is_certain": self.is_certain, **told,
+            "value": round(self.value, 4), "is_certain": self.is_certain, "words": words,
         }  # fmt: skip
 
 
