@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,16 +11,18 @@ import polars as pl
 from django.db import transaction
 
 from saldo import __version__
-from saldo.analytics.payment_date.empirical_bayes import MODEL_VERSION
 from saldo.collection.planning import keep_actions
 from saldo.core.context import Context
+from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
+from saldo.flows.expected_cash import expect_cash
 from saldo.flows.facts import gather
 from saldo.flows.plan_actions import plan_actions
-from saldo.flows.record_measures import expect_cash, measure
-from saldo.flows.score_portfolio import score_portfolio
-from saldo.identity.operations import ensure_model_version, fix_known_at, open_day_run, record_event
-from saldo.identity.queries import companies, last_recorded_at, latest_day_run
+from saldo.flows.record_measures import measure
+from saldo.flows.score_portfolio import score_portfolio, version_of
+from saldo.identity.models import DayRun
+from saldo.identity.operations import fix_known_at, open_day_run, record_event
+from saldo.identity.queries import CompanyRow, companies, last_recorded_at, latest_day_run
 from saldo.measurement.operations import MeasureValue, keep_cash_forecast, keep_measures
 from saldo.risk.operations import keep_forecasts
 from saldo.storage.statistics import analyze
@@ -39,6 +42,17 @@ class DayResult:
     later_facts: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Everything that a day says. model_version_id: what its forecasts come from."""
+
+    model_version_id: int
+    forecasts: pl.DataFrame
+    worklist: pl.DataFrame
+    figures: list[MeasureValue]
+    weeks: pl.DataFrame
+
+
 def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     """The day ``ctx.as_of`` of one company.
 
@@ -55,41 +69,15 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         else fix_known_at(ctx, company_id)
     )
     (company,) = companies(ctx)
-
-    facts = gather(ctx)
-    model, forecasts = score_portfolio(facts)
-    worklist = plan_actions(facts, forecasts, company.currency)
-    figures = measure(facts)
-    weeks = expect_cash(facts, model)
-
-    digest = _digest(forecasts, worklist, weeks, figures)
+    day = day_of(ctx, company)
+    digest = _digest(day)
     later = (last_recorded_at(company_id) or ctx.known_at) > ctx.known_at
-    if last is not None and last.digest == digest:
-        return DayResult(
-            last.id,
-            company.code,
-            last.version,
-            last.known_at,
-            worklist.height,
-            forecasts.height,
-            False,
-            later,
-        )
-    with transaction.atomic():
-        version = last.version + 1 if last else 1
-        engine = ensure_model_version(ctx, "payment_date", MODEL_VERSION, {})
-        run = open_day_run(ctx, version, __version__, digest)
-        keep_forecasts(run.id, engine.id, forecasts)
-        keep_actions(run.id, worklist)
-        keep_measures(run.id, figures)
-        keep_cash_forecast(run.id, weeks)
-        analyze(("risk_paymentforecast", "collection_action"), forecasts.height)
-        record_event(
-            replace(ctx, recorded_at=run.recorded_at), "day.run", "day_run", run.id, {"version": version}
-        )
+    is_new = last is None or last.digest != digest
+    run = _kept(ctx, day, last.version + 1 if last else 1, digest) if is_new else last
     return DayResult(
-        run.id, company.code, version, run.known_at, worklist.height, forecasts.height, True, later
-    )
+        run.id, company.code, run.version, run.known_at, day.worklist.height, day.forecasts.height, is_new,
+        later,
+    )  # fmt: skip
 
 
 def run_days(ctx: Context, refresh: bool = False) -> list[DayResult]:
@@ -97,15 +85,45 @@ def run_days(ctx: Context, refresh: bool = False) -> list[DayResult]:
     return [run_day(ctx, company.id, refresh) for company in companies(ctx)]
 
 
-def _digest(
-    forecasts: pl.DataFrame, worklist: pl.DataFrame, weeks: pl.DataFrame, figures: list[MeasureValue]
-) -> str:
+def day_of(ctx: Context, company: CompanyRow) -> Day:
+    """The day from what was known at ``ctx.known_at``: nothing of it is kept yet."""
+    facts, book = gather(ctx), gather_book(ctx)
+    scored = score_portfolio(ctx, facts, book)
+    worklist = plan_actions(facts, scored.forecasts, company.currency)
+    return Day(
+        model_version_id=version_of(ctx, scored),
+        forecasts=scored.forecasts,
+        worklist=worklist,
+        figures=measure(facts),
+        weeks=expect_cash(book, scored.fitted, scored.landmarks, scored.curves, ctx.as_of, company.code),
+    )
+
+
+def _kept(ctx: Context, day: Day, version: int, digest: str) -> DayRun:
+    with transaction.atomic():
+        run = open_day_run(ctx, version, __version__, digest)
+        keep_forecasts(run.id, day.model_version_id, day.forecasts)
+        keep_actions(run.id, day.worklist)
+        keep_measures(run.id, day.figures)
+        keep_cash_forecast(run.id, day.weeks)
+        analyze(("risk_paymentforecast", "collection_action"), day.forecasts.height)
+        record_event(
+            replace(ctx, recorded_at=run.recorded_at), "day.run", "day_run", run.id, {"version": version}
+        )
+    return run
+
+
+def _digest(day: Day) -> str:
     """One hash over everything that the day says, to tell a rerun that differs."""
     digest = hashlib.sha256()
-    flat = worklist.with_columns(
-        pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n")
-    )
-    for frame in (forecasts.sort("item_id"), flat.sort("currency", "rank"), weeks):
+    for frame in _told(day):
         digest.update(frame.write_csv(None, float_precision=9).encode())
-    digest.update(repr(figures).encode())
+    digest.update(repr(day.figures).encode())
     return digest.hexdigest()
+
+
+def _told(day: Day) -> Iterator[pl.DataFrame]:
+    reasons = pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n")
+    yield day.forecasts.sort("item_id")
+    yield day.worklist.with_columns(reasons).sort("currency", "rank")
+    yield day.weeks

@@ -5,13 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
 import polars as pl
 
-from saldo.analytics.cash_forecast import cash_forecast
-from saldo.analytics.curves import DAILY, Curves
 from saldo.analytics.kpi import CurrencyKpis, invoice_to_cash, portfolio_kpis, trailing_sales
-from saldo.analytics.payment_date.empirical_bayes import DelayModel, paid_within
 from saldo.core.kpi import SALES_DAYS, Kpi
 from saldo.core.money import from_mills
 from saldo.flows.facts import Facts
@@ -77,10 +73,3 @@ def measure(facts: Facts) -> list[MeasureValue]:
 def _of_kpi(kpi: Kpi, currency: str) -> MeasureValue:
     value = None if kpi.value is None else Decimal(repr(kpi.value)).quantize(Decimal("0.000001"))
     return MeasureValue(kpi.code, currency, value, kpi.reason or "", kpi.definition.split(":")[0])
-
-
-def expect_cash(facts: Facts, model: DelayModel) -> pl.DataFrame:
-    """CASH_SCHEMA, kind "open": expected cash of the next weeks with its band."""
-    debits = facts.open_items.filter(pl.col("balance_mills") > 0)
-    shares = paid_within(model, debits, DAILY.tolist())
-    return cash_forecast(Curves(DAILY, shares.astype(np.float32)), debits, facts.as_of)

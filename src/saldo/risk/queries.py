@@ -81,6 +81,22 @@ def stored_forecast(day_run_id: int, account_id: int, item_id: int) -> StoredFor
     return None if row is None else StoredForecast(**row)
 
 
+OF_RUN = {
+    "item_id": pl.Int64,
+    "account_id": pl.Int64,
+    **dict.fromkeys(("p7", "p30", "p60", "p90", "p_over_90"), pl.Float64),
+    **dict.fromkeys(("expected_date", "low_date", "high_date"), pl.Date),
+    "rung": pl.String,
+}
+
+
+def forecasts_of_run(day_run_id: int) -> pl.DataFrame:
+    """OF_RUN: the forecast of every open item of a day run, by item."""
+    sql = f"""SELECT {", ".join(OF_RUN)} FROM risk_paymentforecast
+               WHERE day_run_id = %(run)s ORDER BY item_id"""
+    return copy_out(sql, {"run": day_run_id}, OF_RUN)
+
+
 def risk_score(day_run_id: int, account_id: int) -> StoredScore | None:
     row = RiskScore.objects.filter(day_run_id=day_run_id, account_id=account_id).values(*_SCORE).first()
     return None if row is None else StoredScore(**row)
