@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
 
@@ -13,7 +14,7 @@ from saldo.analytics import cash_dependence, cash_simulation
 from saldo.analytics.book import ENDS, ITEMS, PAID, RETURNED, Book, open_on
 from saldo.analytics.cash_forecast import CASH_SCHEMA, cash_forecast, expected_weeks
 from saldo.analytics.cash_history import cash_after, cash_movements, naive_weeks, past_weeks
-from saldo.analytics.cash_sales import level_error, monthly_levels, sales_cash
+from saldo.analytics.cash_sales import monthly_levels, sales_cash, sales_errors
 from saldo.analytics.cash_scoring import JUDGED, cash_scores
 from saldo.analytics.cash_simulation import Dependence, Portfolio, draw_weeks
 from saldo.analytics.curves import WEEKLY, Curves, step_curves
@@ -161,8 +162,9 @@ def test_seasons_count_from_a_year_on() -> None:
     assert levels[[0, 6, 11]] == pytest.approx(levels[0])
     assert monthly_levels(two[:6], 5, 3) == pytest.approx([100.0] * 3)
     prior = default_priors().cash
-    assert level_error(np.full(24, 50.0), prior) < prior.sales_error
-    assert level_error(np.array([50.0, 400.0] * 3 + [4.0] * 6), prior) > prior.sales_error
+    steady, wild = sales_errors(np.full(24, 50.0), prior), sales_errors(np.array([50.0, 400.0] * 9), prior)
+    assert steady.level < prior.sales_error and steady.month < prior.sales_month_error
+    assert wild.month > 3 * prior.sales_month_error
 
 
 def _moving_book(common: float, own: float) -> Book:
@@ -196,6 +198,20 @@ def test_correlations_are_found(common: float, own: float) -> None:
     assert found.landmarks == 13
     assert found.portfolio == pytest.approx(drawn, abs=0.02 if common == 0 else 0.09)
     assert found.customer == pytest.approx(own, abs=0.06)
+    assert found.week < 0.2
+
+
+def test_paydays_that_the_curves_do_not_know_widen_the_weeks() -> None:
+    """Curves say the same of each of four weeks; all comes in the second, or in the third."""
+    book = _moving_book(0.0, 0.0)
+    turn = ((AS_OF - pl.col("end_date")).dt.total_days() // 28) % 2
+    moved = pl.col("end_date") + pl.duration(days=7 + 7 * turn)
+    ends = book.ends.with_columns(end_date=moved, known_date=moved)
+    landmarks = cash_dependence.past_landmarks(replace(book, ends=ends), AS_OF)
+    share = np.minimum(WEEKLY / 28, 1.0) * 0.5
+    curves = Curves(WEEKLY, np.repeat(share[None, :].astype(np.float32), len(landmarks), axis=0))
+    found = cash_dependence.estimate_dependence(replace(book, ends=ends), landmarks, curves, AS_OF)
+    assert found.week > 0.8
 
 
 def test_without_a_past_the_correlations_are_the_stated_ones() -> None:
@@ -258,7 +274,9 @@ def test_a_company_with_five_invoices_and_no_past() -> None:
     assert sorted(set(rows["kind"])) == ["open", "total"]
     total = rows.filter(pl.col("kind") == "total")
     assert total["expected_mills"].to_list()[:4] == [200_000, 100_000, 200_000, 0]
-    assert total["low_mills"].to_list() == total["high_mills"].to_list() == total["expected_mills"].to_list()
+    # All of it comes, by curves that are sure of it; only of the single week nobody is.
+    assert total["cumulative_low_mills"][-1] == total["cumulative_high_mills"][-1] == 500_000
+    assert total["low_mills"][0] < 200_000 < total["high_mills"][0]
 
 
 def test_scores_of_past_forecasts() -> None:

@@ -12,6 +12,7 @@ one. Both are drawn to stated priors while little was seen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -30,7 +31,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MOST_LANDMARKS, LANDMARK_DAYS, STEP_WEEKS = 20_000, 13, 4
-HORIZONS = (7, 28)
+# Weeks after each of them that are looked at, and those of them by whose end the correlations are taken.
+WEEKS, HORIZONS = 4, (1, 4)
 # Amounts count up to this quantile: a few giants would be all that is seen.
 AMOUNT_QUANTILE = 0.95
 _TERMS = 4
@@ -39,7 +41,7 @@ _TERMS = 4
 def stated_dependence(prior: CashPrior | None = None) -> Dependence:
     """What is assumed of a company of which nothing was seen."""
     prior = prior or default_priors().cash
-    return Dependence(prior.portfolio_correlation, prior.customer_correlation)
+    return Dependence(prior.portfolio_correlation, prior.customer_correlation, prior.week_error)
 
 
 def past_landmarks(book: Book, as_of: date) -> pl.DataFrame:
@@ -89,17 +91,44 @@ def estimate_dependence(
     group = facts.select(pl.struct("as_of", "customer_id").rank("dense").cast(pl.Int64) - 1).to_series()
     within = _Pairs(group.to_numpy())
     between = _Pairs(of_day.astype(np.int64))
-    for horizon in HORIZONS:
-        said = paid_within(curves, [horizon])[:, 0]
-        came = _came_within(book, facts, as_of, horizon)
-        within.add(amount, said, came)
-        between.add(amount, said, came)
+    said = paid_within(curves, 7 * np.arange(1, WEEKS + 1))
+    came = np.stack([_came_within(book, facts, as_of, 7 * week) for week in range(1, WEEKS + 1)], axis=1)
+    for week in HORIZONS:
+        within.add(amount, said[:, week - 1], came[:, week - 1])
+        between.add(amount, said[:, week - 1], came[:, week - 1])
     common = between.less(within).correlation()
     together = within.correlation()
     days, groups = len(day), within.groups()
     portfolio = _drawn_to(common, days, prior.portfolio_correlation, prior.prior_days)
     own = _drawn_to(max(together - common, 0.0), groups, prior.customer_correlation, prior.prior_groups)
-    return Dependence(min(portfolio, 0.5), min(own, 0.45), days)
+    known = Dependence(min(portfolio, 0.5), min(own, 0.45))
+    seen = _week_error(amount, said, came, group.to_numpy(), of_day.astype(np.int64), known)
+    week_error = np.sqrt(_drawn_to(seen, days, prior.week_error**2, prior.prior_days))
+    return replace(known, week=min(float(week_error), 1.0), landmarks=days)
+
+
+def _week_error(
+    amount: Floats, said: Floats, came: Floats, group: Ints, of_day: Ints, known: Dependence
+) -> float:
+    """Relative variance of a week's cash beyond what the copula gives it, and so by what the curves miss.
+
+    The copula's variance by the first term of Mehler's expansion: a week has the limits of its two ends.
+    """
+    weekly, cash = np.diff(said, axis=1, prepend=0.0), np.diff(came, axis=1, prepend=0.0)
+    limit = ndtri(np.clip(said, 1e-6, 1 - 1e-6))
+    density = np.exp(-0.5 * limit**2) / np.sqrt(2 * np.pi)
+    moved = amount[:, None] * np.diff(density, axis=1, prepend=0.0)
+    beyond, expected = 0.0, 0.0
+    for week in range(said.shape[1]):
+        error = np.bincount(of_day, amount * (cash[:, week] - weekly[:, week]))
+        alone = float((amount**2 * weekly[:, week] * (1 - weekly[:, week])).sum())
+        of_customer, of_all = (np.bincount(each, moved[:, week]) for each in (group, of_day))
+        own = float((moved[:, week] ** 2).sum())
+        beyond += float((error**2).sum()) - alone
+        beyond -= known.customer * (float((of_customer**2).sum()) - own)
+        beyond -= known.portfolio * (float((of_all**2).sum()) - own)
+        expected += float((np.bincount(of_day, amount * weekly[:, week]) ** 2).sum())
+    return max(beyond, 0.0) / max(expected, 1e-12)
 
 
 def _drawn_to(seen: float, times: int, stated: float, weight: float) -> float:

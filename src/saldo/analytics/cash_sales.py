@@ -23,25 +23,50 @@ Floats = npt.NDArray[np.float64]
 
 # Complete months that are moved ahead and averaged; with fewer complete months than these nothing is said.
 PATTERN_MONTHS, LEAST_MONTHS = 6, 3
-QUARTER = 3
+# Months ahead that are looked at together, and how many past months tell the errors.
+QUARTER, LOOK_BACK = 3, 18
+
+
+@dataclass(frozen=True, slots=True)
+class SalesErrors:
+    """How far invoicing was from what was expected: standard deviations of logarithms, of the level of three
+    months and of a month beside its level."""
+
+    level: float
+    month: float
 
 
 @dataclass(frozen=True, slots=True)
 class SalesCash:
-    """Of one currency: expected cash of each week, its variance, and the error of the level (log sd)."""
+    """Of one currency, months of invoicing x weeks: expected cash, its variance, and the errors of sales."""
 
-    mean: Floats
+    by_month: Floats
     variance: Floats
-    level_error: float
+    errors: SalesErrors
+
+    @property
+    def mean(self) -> Floats:
+        """Expected cash of each week."""
+        total: Floats = self.by_month.sum(axis=0)
+        return total
 
     def draw(self, rng: np.random.Generator, draws: int) -> Floats:
-        """draws x weeks. Numbers of documents are Poisson, so weeks are independent but for the level."""
-        weeks = self.mean > 0
-        result = np.zeros((draws, len(self.mean)))
-        mean, variance = self.mean[weeks], np.maximum(self.variance[weeks], 1e-12 * self.mean[weeks] ** 2)
-        result[:, weeks] = rng.gamma(mean**2 / variance, variance / mean, (draws, int(weeks.sum())))
-        level = np.exp(self.level_error * rng.standard_normal(draws) - self.level_error**2 / 2)
-        return result * level[:, None]
+        """draws x weeks. Numbers of documents are Poisson: weeks are independent but for the sales."""
+        level = _factor(self.errors.level, rng.standard_normal(draws))
+        total = np.zeros((draws, self.by_month.shape[1]))
+        for mean, variance in zip(self.by_month, self.variance, strict=True):
+            some = mean > 0
+            spread = np.maximum(variance[some], 1e-12 * mean[some] ** 2)
+            month = level * _factor(self.errors.month, rng.standard_normal(draws))
+            size = (draws, int(some.sum()))
+            total[:, some] += month[:, None] * rng.gamma(mean[some] ** 2 / spread, spread / mean[some], size)
+        return total
+
+
+def _factor(error: float, normal: Floats) -> Floats:
+    """Log-normal factors of mean 1."""
+    factors: Floats = np.exp(error * normal - error**2 / 2)
+    return factors
 
 
 def _month_of(day: date) -> int:
@@ -79,18 +104,24 @@ def monthly_levels(amounts: Floats, last_month: int, ahead: int) -> Floats:
     return level * season[(last_month + 1 + np.arange(ahead)) % 12]
 
 
-def level_error(amounts: Floats, prior: CashPrior) -> float:
-    """Standard deviation of the logarithm of (three months as they came) / (as forecast before)."""
-    errors = []
-    for origin in range(max(LEAST_MONTHS, len(amounts) - 18), len(amounts) - QUARTER + 1):
-        known = amounts[:origin]
-        # Months are numbered from any January: only their distance of a year counts.
-        said = monthly_levels(known, origin - 1, QUARTER).sum()
-        came = amounts[origin : origin + QUARTER].sum()
-        if said > 0 and came > 0:
-            errors.append(np.log(came / said))
-    variance = prior.sales_error**2 * prior.sales_error_weight + float(np.square(errors).sum())
-    return float(np.sqrt(variance / (prior.sales_error_weight + len(errors))))
+def sales_errors(amounts: Floats, prior: CashPrior) -> SalesErrors:
+    """Errors of the months as forecast at each past month, drawn to the stated ones while they are few."""
+    levels, months = [], []
+    for origin in range(max(LEAST_MONTHS, len(amounts) - LOOK_BACK), len(amounts) - QUARTER + 1):
+        # Months may be numbered from any January: only their distance of a year counts.
+        said = monthly_levels(amounts[:origin], origin - 1, QUARTER)
+        came = amounts[origin : origin + QUARTER]
+        if said.min() > 0 and came.min() > 0:
+            level = np.log(came.sum() / said.sum())
+            levels.append(level**2)
+            # Three months have two degrees of freedom beside their level.
+            months.append(((np.log(came / said) - level) ** 2).sum() / (QUARTER - 1))
+    weight = prior.sales_error_weight
+
+    def drawn(seen: list[float], stated: float) -> float:
+        return float(np.sqrt((weight * stated**2 + sum(seen)) / (weight + len(seen))))
+
+    return SalesErrors(drawn(levels, prior.sales_error), drawn(months, prior.sales_month_error))
 
 
 def _complete_months(items: pl.DataFrame, as_of: date, known_from: date | None) -> tuple[int, int] | None:
@@ -130,14 +161,15 @@ def sales_cash(book: Book, as_of: date, weeks: int, prior: CashPrior | None = No
         payments = documents.filter(pl.col("month").is_in(list(invoiced))).join(paid, on="item_id")
         ahead = _month_of(as_of + timedelta(days=7 * weeks)) - last
         levels = monthly_levels(amounts, last, ahead)
-        mean, variance = np.sum(
+        moved = np.stack(
             [
                 _moved_to(payments, last + 1 + step, level, invoiced, as_of, weeks)
                 for step, level in enumerate(levels)
-            ],
-            axis=0,
+            ]
         )
-        found[str(currency)] = SalesCash(np.maximum(mean, 0.0), variance, level_error(amounts, prior))
+        found[str(currency)] = SalesCash(
+            np.maximum(moved[:, 0], 0.0), moved[:, 1], sales_errors(amounts, prior)
+        )
     return dict(sorted(found.items()))
 
 

@@ -39,17 +39,21 @@ _BLOCK = 2_000_000
 class Dependence:
     """How payment days move together: shares of the variance of the latent normal, each from 0 to below 1.
 
-    portfolio: common to all items; customer: common, beyond that, to the items of a customer. landmarks: past
-    days that were looked at; 0: the stated prior alone.
+    portfolio: common to all items; customer: common, beyond that, to the items of a customer. week: standard
+    deviation of a logarithm, by which the cash of a week strays from what the curves say of that week, to the
+    other weeks' gain or loss. landmarks: past days that were looked at; 0: the stated prior alone.
     """
 
     portfolio: float
     customer: float
+    week: float = 0.0
     landmarks: int = 0
 
     def __post_init__(self) -> None:
         if not (self.portfolio >= 0 and self.customer >= 0 and self.portfolio + self.customer <= 0.99):
             raise ValueError(f"correlations {self.portfolio} and {self.customer} are none")
+        if self.week < 0:
+            raise ValueError(f"{self.week} is no standard deviation")
 
     @property
     def together(self) -> float:
@@ -104,7 +108,15 @@ def draw_weeks(
     rest = portfolio.rows(~one_by_one)
     if len(rest):
         total += _many_items(rest, is_drawn, factors, common, dependence, rng)
-    return total
+    return _strayed(total, dependence.week, rng)
+
+
+def _strayed(cash: Floats, week: float, rng: np.random.Generator) -> Floats:
+    """The draws with some of each week's cash moved to other weeks; what all weeks bring stays."""
+    moved = cash * np.exp(week * rng.standard_normal(cash.shape))
+    before, after = cash.sum(axis=1, keepdims=True), moved.sum(axis=1, keepdims=True)
+    strayed: Floats = moved * np.divide(before, after, out=np.ones_like(before), where=after > 0)
+    return strayed
 
 
 def _largest(values: Floats, count: int) -> Bools:

@@ -54,9 +54,11 @@ class CashPrior:
 
     portfolio_correlation: float
     customer_correlation: float
+    week_error: float
     prior_days: float
     prior_groups: float
     sales_error: float
+    sales_month_error: float
     sales_error_weight: float
     source: str
 
@@ -64,7 +66,8 @@ class CashPrior:
         shares = (self.portfolio_correlation, self.customer_correlation)
         _require(min(shares) >= 0 and sum(shares) < 1, "cash correlations are shares of one whole")
         _require(min(self.prior_days, self.prior_groups) > 0, "cash weights must be positive")
-        _require(self.sales_error > 0 and self.sales_error_weight > 0, "cash.sales_error must be positive")
+        errors = (self.week_error, self.sales_error, self.sales_month_error, self.sales_error_weight)
+        _require(min(errors) > 0, "cash errors must be positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +151,11 @@ def _cash(table: Mapping[str, Any]) -> CashPrior:
     return CashPrior(
         portfolio_correlation=float(table["portfolio_correlation"]),
         customer_correlation=float(table["customer_correlation"]),
+        week_error=float(table["week_error"]),
         prior_days=float(table["prior_days"]),
         prior_groups=float(table["prior_groups"]),
         sales_error=float(table["sales_error"]),
+        sales_month_error=float(table["sales_month_error"]),
         sales_error_weight=float(table["sales_error_weight"]),
         source=str(table["source"]),
     )
