@@ -1,6 +1,6 @@
 """How early, how often and how wrongly insolvencies of simulated worlds are warned of.
 
-    python -m benchmarks.early_warning --seed 1 --seed 2 [--size medium] [--false-alarms 0.05] [--json]
+    python -m benchmarks.early_warning --seed 1 --seed 2 [--size medium] [--false-alarms 0.05] [--no-ratings]
 
 Definitions are those of saldo.simulation.forecast_trial.warning_trial. One medium world takes about two
 minutes.
@@ -14,7 +14,12 @@ from datetime import date
 
 from saldo.analytics.early_warning import WarningPolicy
 from saldo.simulation.forecast_trial.warning_trial import Counts, product_looks, run_trial
-from saldo.simulation.forecast_trial.world_book import insolvencies, last_day, world_book
+from saldo.simulation.forecast_trial.world_book import (
+    insolvencies,
+    last_day,
+    outside_opinions,
+    world_book,
+)
 from saldo.simulation.world.world import World
 
 LAST_DAY = date(2026, 10, 30)
@@ -25,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, action="append", required=True)
     parser.add_argument("--size", choices=("small", "medium"), default="medium")
     parser.add_argument("--false-alarms", type=float, default=WarningPolicy().false_alarms)
+    parser.add_argument("--no-ratings", action="store_true", help="payments and orders alone")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     policy = WarningPolicy(false_alarms=options.false_alarms)
@@ -32,7 +38,8 @@ def main() -> None:
     for seed in options.seed:
         world = World.make(options.size, seed, LAST_DAY).tables()
         book, truth = world_book(world), insolvencies(world)
-        total.add(run_trial(book, truth, last_day(world), product_looks(policy), policy))
+        outside = None if options.no_ratings else outside_opinions(world)
+        total.add(run_trial(book, truth, last_day(world), product_looks(policy, outside), policy))
     found = total.as_json()
     if options.json:
         print(json.dumps({"size": options.size, "seeds": options.seed, **found}))

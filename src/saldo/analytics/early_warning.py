@@ -15,10 +15,11 @@ import numpy as np
 import polars as pl
 
 from saldo.analytics.book import Book
-from saldo.analytics.changes import CHANGES, Evidence, evidence
-from saldo.analytics.delay_types import DelayTypes, Floats, Ints, Observed, learn_types, observe
+from saldo.analytics.changes import CHANGES, evidence
+from saldo.analytics.delay_types import DelayTypes, Ints, Observed, learn_types, observe
+from saldo.analytics.outside import latest, leanings, usual_pd
 from saldo.analytics.rhythm import order_spikes, silences
-from saldo.analytics.warning_threshold import Watched, threshold
+from saldo.analytics.warning_threshold import Watched, strength, threshold
 
 DELAY, PARTS, RETURNED, SILENCE, ORDERS = "delay_drift", "part_payments", "returned", "silence", "order_spike"
 WARNINGS: dict[str, pl.DataType] = {
@@ -59,44 +60,46 @@ class Learnt:
     threshold: float
 
 
-def learn(book: Book, as_of: date, policy: WarningPolicy | None = None) -> Learnt:
+def learn(
+    book: Book, as_of: date, policy: WarningPolicy | None = None, outside: pl.DataFrame | None = None
+) -> Learnt:
     """What was to be learnt by the evening of ``as_of``. The same facts give the same."""
-    return _learn(observe(book, as_of), as_of, policy or WarningPolicy())
+    return _learn(observe(book, as_of), as_of, policy or WarningPolicy(), latest(outside, as_of))
 
 
 def warnings(
-    book: Book, as_of: date, policy: WarningPolicy | None = None, learnt: Learnt | None = None
+    book: Book,
+    as_of: date,
+    policy: WarningPolicy | None = None,
+    learnt: Learnt | None = None,
+    outside: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The warnings standing on the evening of ``as_of``, one row an account and code, columns of WARNINGS.
 
     size: the statistic over its threshold, at least 1. since_date: from when on the change is seen. reasons:
     JSON list of {"code", "params"}, strongest first. learnt: from an earlier day, to spare the learning
-    (None: learns from what was known by ``as_of``). Facts known later change nothing.
+    (None: learns from what was known by ``as_of``). outside: what others say of the customers (OUTSIDE of
+    ``outside``), which takes the place of some of the evidence, never of all. Facts known later change
+    nothing.
     """
     policy = policy or WarningPolicy()
     seen = observe(book, as_of)
-    learnt = learnt or _learn(seen, as_of, policy)
+    opinions = latest(outside, as_of)
+    learnt = learnt or _learn(seen, as_of, policy, opinions)
     _, silent, orders = (policy.false_alarms * share for share in policy.shares)
     found = [
-        _payment_warnings(seen, as_of, learnt, policy),
+        _payment_warnings(seen, as_of, learnt, policy, opinions),
         _silence_warnings(silences(book, as_of), silent),
         _order_warnings(order_spikes(book, as_of), orders),
     ]
     return pl.concat(found).sort("account_id", "code")
 
 
-def payment_evidence(
-    seen: Observed, as_of: date, types: DelayTypes, watched: Watched
-) -> tuple[Evidence, Floats]:
-    """The evidence of a change, and its log Bayes factor by account: minus infinity where not watched."""
-    found = evidence(seen, _number(as_of), types)
-    return found, np.where(watched.accounts(seen, _number(as_of)), found.total, -np.inf)
-
-
-def _learn(seen: Observed, as_of: date, policy: WarningPolicy) -> Learnt:
+def _learn(seen: Observed, as_of: date, policy: WarningPolicy, opinions: pl.DataFrame) -> Learnt:
     types = learn_types(seen)
     rate = policy.false_alarms * policy.shares[0]
-    return Learnt(types, threshold(seen, _number(as_of), types, rate, policy.watched))
+    lean = leanings(opinions, seen.accounts)
+    return Learnt(types, threshold(seen, _number(as_of), types, rate, policy.watched, lean))
 
 
 def _number(day: date) -> int:
@@ -107,11 +110,15 @@ def _empty() -> pl.DataFrame:
     return pl.DataFrame(schema=WARNINGS)
 
 
-def _payment_warnings(seen: Observed, as_of: date, learnt: Learnt, policy: WarningPolicy) -> pl.DataFrame:
+def _payment_warnings(
+    seen: Observed, as_of: date, learnt: Learnt, policy: WarningPolicy, opinions: pl.DataFrame
+) -> pl.DataFrame:
     if not len(seen):
         return _empty()
-    found, total = payment_evidence(seen, as_of, learnt.types, policy.watched)
-    over = np.flatnonzero(total > learnt.threshold)
+    found = evidence(seen, _number(as_of), learnt.types)
+    leaning = leanings(opinions, seen.accounts)
+    strong = strength(found.total, leaning)
+    over = np.flatnonzero((strong > learnt.threshold) & policy.watched.accounts(seen, _number(as_of)))
     if not len(over):
         return _empty()
     kinds = np.stack(found.means())[:, over]
@@ -120,6 +127,7 @@ def _payment_warnings(seen: Observed, as_of: date, learnt: Learnt, policy: Warni
     leads = np.argmax(kinds, axis=0)
     since_days = np.array([change.since_days for change in CHANGES])[best[leads, np.arange(len(over))]]
     facts = _facts(seen, over, since_days, as_of)
+    told_outside = _opinions_told(opinions)
     rows = []
     for place, account in enumerate(over.tolist()):
         row = facts[place]
@@ -129,7 +137,9 @@ def _payment_warnings(seen: Observed, as_of: date, learnt: Learnt, policy: Warni
         order = sorted(range(3), key=lambda kind: -float(kinds[kind, place]))
         told = [kind for kind in order if kind == lead or kinds[kind, place] >= _TOLD]
         reasons = [reason for kind in told if (reason := _reason(kind, row)) is not None]
-        size = float(total[account] / learnt.threshold)
+        if leaning[account] >= _TOLD:
+            reasons.append({"code": "warning_outside", "params": told_outside[int(seen.accounts[account])]})
+        size = float(strong[account] / learnt.threshold)
         since = as_of - timedelta(days=int(since_days[place]))
         code = (DELAY, PARTS, RETURNED)[lead]
         rows.append((int(seen.accounts[account]), code, since, size, json.dumps(reasons)))
@@ -188,6 +198,15 @@ def _reason(kind: int, facts: dict[str, float]) -> dict[str, object] | None:
     return {
         "code": f"warning_{(DELAY, PARTS, RETURNED)[kind]}",
         "params": {name: facts[name] for name in names},
+    }
+
+
+def _opinions_told(opinions: pl.DataFrame) -> dict[int, dict[str, object]]:
+    """The facts of each account's outside opinion."""
+    usual = usual_pd(opinions)
+    return {
+        account: {"pd": round(pd, 4), "usual_pd": round(usual or 0.0, 4), "date": day.isoformat()}
+        for account, day, pd in opinions.select("account_id", "known_date", "pd").iter_rows()
     }
 
 

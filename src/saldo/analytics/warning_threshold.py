@@ -48,9 +48,18 @@ class Watched:
         return (paid >= self.least_paid) & (due >= 1)
 
 
-def threshold(seen: Observed, today: int, types: DelayTypes, rate: float, watched: Watched) -> float:
-    """The log Bayes factor that at most ``rate`` of the watched accounts reaches in a quarter by chance.
+def strength(total: Floats, leaning: Floats) -> Floats:
+    """Log odds of a change by account: the evidence with what others say added, where the payments
+    themselves speak for a change; minus infinity elsewhere."""
+    return np.where(total > 0, total + leaning, -np.inf)
 
+
+def threshold(
+    seen: Observed, today: int, types: DelayTypes, rate: float, watched: Watched, leaning: Floats
+) -> float:
+    """The strength that at most ``rate`` of the watched accounts reaches in a quarter by chance.
+
+    leaning: of each of ``seen.accounts``, see ``outside.leanings``; it is left as it is.
     With fewer than ten watched accounts, the bound that holds for any: log(1 / rate).
     """
     chosen = np.flatnonzero(watched.accounts(seen, today))
@@ -58,23 +67,27 @@ def threshold(seen: Observed, today: int, types: DelayTypes, rate: float, watche
         return float(-np.log(rate))
     if len(chosen) > _MOST_ACCOUNTS:
         chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_ACCOUNTS).astype(np.int64)]
-    own = _unchanged(_of_accounts(seen, chosen), today, types)
+    own, calm = _unchanged(_of_accounts(seen, chosen), today, types)
+    lean = leaning[chosen[calm]]
     times = int(np.clip(-(-_QUARTERS // len(chosen)), 1, _MOST_TIMES))
     rng = np.random.default_rng(_SEED)
-    raised = [_lived_again(own, today, types, watched, rng) for _ in range(times)]
+    raised = [_lived_again(own, today, types, watched, lean, rng) for _ in range(times)]
     shares = np.mean(raised, axis=0)
     within = np.flatnonzero(shares <= rate)
     return float(_candidates()[within[0]]) if len(within) else _MOST
 
 
-def _unchanged(own: Observed, today: int, types: DelayTypes) -> Observed:
-    """The accounts of which no look back says clearly that they have changed; all, should none be left."""
+def _unchanged(own: Observed, today: int, types: DelayTypes) -> tuple[Observed, Ints]:
+    """The accounts of which no look back says clearly that they have changed (all, should none be left),
+    and their places in ``own``."""
     gone = _gone(own, today)
     most = np.full(len(own.accounts), -np.inf)
     for day in range(today - _LOOK_BACK_DAYS, today + 1, _LOOK_EVERY_DAYS):
         most = np.maximum(most, evidence(_seen_on(own, gone, day), day, types).total)
     calm = np.flatnonzero(most <= _CLEARLY)
-    return _of_accounts(own, calm) if len(calm) else own
+    if not len(calm):
+        return own, np.arange(len(own.accounts))
+    return _of_accounts(own, calm), calm
 
 
 def _gone(own: Observed, today: int) -> Flags:
@@ -99,7 +112,12 @@ def _of_accounts(seen: Observed, chosen: Ints) -> Observed:
 
 
 def _lived_again(
-    own: Observed, today: int, types: DelayTypes, watched: Watched, rng: np.random.Generator
+    own: Observed,
+    today: int,
+    types: DelayTypes,
+    watched: Watched,
+    leaning: Floats,
+    rng: np.random.Generator,
 ) -> Floats:
     """Share of the accounts that raise an alarm in the last quarter, for each candidate."""
     dealt, gone = _dealt_anew(own, today, types, rng)
@@ -109,7 +127,8 @@ def _lived_again(
     for day in days:
         seen = _seen_on(dealt, gone, day)
         of_day = watched.accounts(seen, day)
-        found.append(np.where(of_day, evidence(seen, day, types).total, -np.inf))
+        strong = strength(evidence(seen, day, types).total, leaning)
+        found.append(np.where(of_day, strong, -np.inf))
         is_watched |= of_day
     values = np.array(found)
     quarter = np.array(list(days)) > today - QUARTER_DAYS

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from saldo.core import cash_reasons, risk_reasons, warning_reasons
+from saldo.core import behavior_reasons, cash_reasons, risk_reasons, warning_reasons
 from saldo.core.words import count_text, date_text, money_text, number_text, percent_text
 
 Params = Mapping[str, Any]
@@ -191,8 +191,8 @@ _EN: dict[str, Wording] = {
 }
 
 WORDINGS: dict[str, dict[str, Wording]] = {
-    "it": {**_IT, **cash_reasons.IT, **risk_reasons.IT, **warning_reasons.IT},
-    "en": {**_EN, **cash_reasons.EN, **risk_reasons.EN, **warning_reasons.EN},
+    "it": {**_IT, **cash_reasons.IT, **risk_reasons.IT, **behavior_reasons.IT, **warning_reasons.IT},
+    "en": {**_EN, **cash_reasons.EN, **risk_reasons.EN, **behavior_reasons.EN, **warning_reasons.EN},
 }
 
 

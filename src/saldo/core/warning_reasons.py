@@ -66,7 +66,7 @@ def _drift_en(p: Params) -> str:
 
 
 def _parts_it(p: Params) -> str:
-    text = f"paga a rate: {int(p['parted'])} delle ultime {int(p['items'])} partite"
+    text = f"pagamenti parziali: {int(p['parted'])} delle ultime {int(p['items'])} partite"
     return f"{text}, prima {int(p['parted_before'])} su {int(p['usual_items'])}"
 
 
@@ -111,12 +111,28 @@ def _orders_en(p: Params) -> str:
     return f"{text}; the largest is {_number(times, 'en')} times the usual one"
 
 
+def _outside_it(p: Params) -> str:
+    own, usual = _share(p["pd"], "it"), _share(p["usual_pd"], "it")
+    return f"per l'agenzia la probabilità di default è {own}, di solito {usual}"
+
+
+def _outside_en(p: Params) -> str:
+    own, usual = _share(p["pd"], "en"), _share(p["usual_pd"], "en")
+    return f"the agency sees a probability of default of {own}, usually {usual}"
+
+
+def _share(share: float, language: str) -> str:
+    percent = 100 * float(share)
+    return f"{number_text(Decimal(str(round(percent, 1))), language, 1 if percent < 10 else 0)}%"
+
+
 IT: dict[str, Wording] = {
     "warning_delay_drift": _drift_it,
     "warning_part_payments": _parts_it,
     "warning_returned": _returned_it,
     "warning_silence": _silence_it,
     "warning_order_spike": _orders_it,
+    "warning_outside": _outside_it,
 }
 EN: dict[str, Wording] = {
     "warning_delay_drift": _drift_en,
@@ -124,4 +140,5 @@ EN: dict[str, Wording] = {
     "warning_returned": _returned_en,
     "warning_silence": _silence_en,
     "warning_order_spike": _orders_en,
+    "warning_outside": _outside_en,
 }

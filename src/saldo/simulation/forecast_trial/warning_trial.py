@@ -94,16 +94,16 @@ def share(hits: int, tries: int) -> dict[str, float | int]:
     }
 
 
-def product_looks(policy: WarningPolicy) -> Looks:
-    """The product's own warnings; it learns anew every sixteen weeks."""
+def product_looks(policy: WarningPolicy, outside: pl.DataFrame | None = None) -> Looks:
+    """The product's own warnings, with what agencies say or without; it learns anew every sixteen weeks."""
     learnt: dict[str, Learnt] = {}
     learnt_on: list[date] = []
 
     def look(book: Book, day: date) -> pl.DataFrame:
         if not learnt_on or (day - learnt_on[-1]).days >= LEARN_EVERY_DAYS:
-            learnt["now"] = learn(book, day, policy)
+            learnt["now"] = learn(book, day, policy, outside)
             learnt_on.append(day)
-        return warnings(book, day, policy, learnt["now"])
+        return warnings(book, day, policy, learnt["now"], outside)
 
     return look
 

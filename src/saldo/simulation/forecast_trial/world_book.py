@@ -23,6 +23,7 @@ from saldo.analytics.book import (
     WRITTEN_OFF,
     Book,
 )
+from saldo.analytics.outside import outside_view
 from saldo.simulation.world.tables import Tables
 
 MILLS_PER_CENT = 10
@@ -77,6 +78,15 @@ def insolvencies(world: Tables | Path | str, company: str | None = None) -> pl.D
         .sort("account_id")
         .cast({"account_id": pl.Int64, "customer_id": pl.Int64})
     )
+
+
+def outside_opinions(world: Tables | Path | str, company: str | None = None) -> pl.DataFrame:
+    """What rating agencies say of each account's customer: OUTSIDE of ``analytics.outside``."""
+    t = world if isinstance(world, Tables) else world_tables(world)
+    told = t.ratings.select(
+        "customer_id", "pd", agency="provider", value="rating", rating_date="rated_date"
+    ).cast({"customer_id": pl.Int64})
+    return outside_view(_accounts(t, company), told)
 
 
 def settled_dates(book: Book) -> pl.DataFrame:
