@@ -168,7 +168,7 @@ def models(world: World) -> dict[str, int]:
 
 def test_the_model_page_says_what_is_in_use_and_how_good_it_is(world: World, models: dict[str, int]) -> None:
     body = text(login(world, "cfo").get(reverse("models")))
-    assert "errore più basso della mediana del cliente" in body and "20250310-bbbb" in body
+    assert "Errore più basso della mediana del cliente" in body and "20250310-bbbb" in body
     assert "1.180 previsioni" in body and "01/06/2024" in body
     # The best of a column stands in bold, with its standard error.
     assert "<b>5,71</b> <small>±0,14</small>" in body and "11,03 <small>±0,14</small>" in body
@@ -216,7 +216,7 @@ def test_who_may_promote_and_only_with_a_reason(world: World, models: dict[str, 
     assert client.post(address, {"reason": "nuovi termini"}).status_code == 302
     assert in_use(world) == models["new"]
     body = text(client.get(reverse("models")))
-    assert "nuovi termini" in body and "forecast-credit_manager" in body
+    assert "Nuovi termini" in body and "forecast-credit_manager" in body
     # Going back asks in its own words; another company's version is not there.
     back = reverse("model_promote", args=[models["old"]])
     assert "Tornare a una versione precedente?" in text(client.get(back))

@@ -85,12 +85,18 @@ UNION ALL
 ORDER BY effective_date DESC LIMIT %(limit)s
 """
 
-# When each debit item was fully settled, where cash settled it.
+# When each debit item was fully settled, where cash settled it. What was taken back since does not count.
 _SETTLED = """
 SELECT max(a.effective_date) - min(coalesce(terms.due_date, d.due_date)) AS delay_days,
        max(a.effective_date) AS settled_date
   FROM ledger_item d
-  JOIN ledger_allocation a ON a.debit_item_id = d.id
+  JOIN LATERAL (
+      SELECT one.credit_item_id, sum(one.amount) AS amount,
+             max(one.effective_date) FILTER (WHERE one.amount > 0) AS effective_date
+        FROM ledger_allocation one
+       WHERE one.debit_item_id = d.id AND one.effective_date <= %(as_of)s AND one.recorded_at <= %(known_at)s
+       GROUP BY one.credit_item_id HAVING sum(one.amount) <> 0
+  ) a ON true
   JOIN ledger_item c ON c.id = a.credit_item_id
   LEFT JOIN LATERAL (
       SELECT t.due_date FROM ledger_itemterms t
@@ -98,7 +104,6 @@ SELECT max(a.effective_date) - min(coalesce(terms.due_date, d.due_date)) AS dela
        ORDER BY t.effective_date DESC, t.recorded_at DESC, t.id DESC LIMIT 1
   ) terms ON true
  WHERE d.account_id = %(account)s AND d.kind = 'installment'
-   AND a.effective_date <= %(as_of)s AND a.recorded_at <= %(known_at)s
  GROUP BY d.id, d.amount
 HAVING sum(a.amount) = d.amount AND bool_or(c.kind = ANY(%(cash)s)) AND NOT bool_or(c.kind = 'closure')
 """

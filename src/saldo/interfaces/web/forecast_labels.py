@@ -158,4 +158,4 @@ def warning_text(warning: Any, language: str, day: Callable[[Any], str]) -> str:
     if warning.reasons:
         text = reason_in_words(warning.reasons[0], language)
         return f"{since} {text[:1].lower()}{text[1:]}"
-    return f"{since}: {warning_label(warning.code).lower()}"
+    return f"{since}: {warning_label(warning.code)}"

@@ -80,7 +80,8 @@ def why_text(why: Any, language: str) -> str:
         except KeyError:
             return str(why.get("code", ""))
         return text[:1].upper() + text[1:]
-    return str(why or "")
+    text = str(why or "")
+    return text[:1].upper() + text[1:]
 
 
 def _rung(

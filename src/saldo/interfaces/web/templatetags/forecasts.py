@@ -21,7 +21,15 @@ from saldo.interfaces.web.forecast_labels import (
     warning_text,
 )
 from saldo.interfaces.web.model_page import why_text
-from saldo.interfaces.web.templatetags.saldo import NONE, day, decimals, language, whole, with_currency
+from saldo.interfaces.web.templatetags.saldo import (
+    NONE,
+    day,
+    decimals,
+    language,
+    percent,
+    whole,
+    with_currency,
+)
 
 register = template.Library()
 
@@ -182,6 +190,27 @@ def signed_percent(share: float | None) -> str:
     if share is None:
         return NONE
     return f"{_signed(100 * share, 0)}%"
+
+
+@register.filter
+def cash_judged(score: Any, naive: Any) -> str:
+    """What came of the last forecasts: the error of their totals, and how many had it inside the band."""
+    inside = round((score.coverage_total or 0.0) * score.forecasts)
+    values = {
+        "n": whole(score.forecasts), "weeks": score.weeks, "error": percent(score.total_error),
+        "inside": whole(inside),
+    }  # fmt: skip
+    text = (
+        ngettext(
+            "Of the last forecast of %(weeks)s weeks: error %(error)s, %(inside)s inside the band",
+            "Of the last %(n)s forecasts of %(weeks)s weeks: error %(error)s, %(inside)s inside the band",
+            score.forecasts,
+        )
+        % values
+    )
+    if naive is not None and naive.total_error is not None:
+        text += gettext("; the simple forecast: error %(error)s") % {"error": percent(naive.total_error)}
+    return f"{text}."
 
 
 @register.filter
