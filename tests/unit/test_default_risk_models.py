@@ -169,7 +169,15 @@ def test_tables_are_the_trees() -> None:
     columns = Columns((*numbers(4).columns, Column("sector", CATEGORY, ("a", "b", "c", "d"))))
     alone = [[at] for at in range(5)]
     bags = [
-        boosted(values, outcomes, 40, [4], 1, seed, interaction_constraints=alone, **additive.SETTINGS)
+        boosted(
+            values,
+            outcomes,
+            40,
+            categorical=[4],
+            seed=seed,
+            interaction_constraints=alone,
+            **additive.SETTINGS,
+        )
         for seed in (1, 2)
     ]
     table = additive._read_out(bags, 40, values, columns)

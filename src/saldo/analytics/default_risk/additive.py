@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saldo.analytics.default_risk.boosting import boosted, raw, staged
+from saldo.analytics.default_risk.boosting import Unseen, grown_together, raw, started
 from saldo.analytics.default_risk.columns import Columns
-from saldo.analytics.default_risk.logistic import best_rounds, calibrated
+from saldo.analytics.default_risk.logistic import calibrated
 from saldo.analytics.default_risk.measures import Floats, Ints
 
 if TYPE_CHECKING:
@@ -100,19 +100,17 @@ def fit(values: Floats, outcomes: Ints, columns: Columns, inner: Ints, threads: 
     """Bagged over the inner folds. inner: the fold of each row, 0 ...; each bag leaves one of them out."""
     categorical = [at for at, yes in enumerate(columns.categorical) if yes]
     alone = [[at] for at in range(len(columns))]
-    bags: list[Booster] = []
-    unseen = np.zeros((len(values), len(STAGES)))
+    bags: list[Unseen] = []
     for bag in np.unique(inner):
         test = inner == bag
-        booster = boosted(
-            values[~test], outcomes[~test], STAGES[-1], categorical, threads, int(bag),
+        booster = started(
+            values[~test], outcomes[~test], categorical, threads, int(bag),
             interaction_constraints=alone, **SETTINGS,
         )  # fmt: skip
-        unseen[test] = staged(booster, values[test], STAGES)
-        bags.append(booster)
-    stage = best_rounds(unseen, outcomes)
-    by = calibrated(unseen[:, stage], outcomes)
-    plain = _read_out(bags, STAGES[stage], values, columns)
+        bags.append(Unseen(booster, np.flatnonzero(test), values[test]))
+    rounds, unseen = grown_together(bags, outcomes, STAGES)
+    by = calibrated(unseen, outcomes)
+    plain = _read_out([bag.booster for bag in bags], rounds, values, columns)
     curves = tuple(
         Steps(one.edges, by.slope * one.values, by.slope * one.missing, one.is_category)
         for one in plain.curves

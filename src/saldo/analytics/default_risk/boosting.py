@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from saldo.analytics.boosters import library
-from saldo.analytics.default_risk.measures import Floats, Ints
+from saldo.analytics.default_risk.measures import Floats, Ints, log_loss
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
+PATIENCE = 2
 _LEAST_LEAF, _MOST_LEAF, _LEAF_SHARE = 3, 20, 0.02
 
 
-def boosted(
+def started(
     values: Floats,
     outcomes: Ints,
-    rounds: int,
     categorical: Sequence[int] = (),
     threads: int = 1,
     seed: int = 0,
     **parameters: Any,
 ) -> Booster:
-    """Boosted trees for the log-odds of a binary outcome. categorical: positions of codes of categories."""
+    """A model of no trees yet for the log-odds of a binary outcome. categorical: positions of codes."""
     leaf = int(np.clip(_LEAF_SHARE * len(values), _LEAST_LEAF, _MOST_LEAF))
     settings: dict[str, Any] = {
         "objective": "binary",
@@ -42,8 +43,56 @@ def boosted(
     } | parameters
     lgb = library()
     data = lgb.Dataset(values, outcomes, categorical_feature=list(categorical), params=settings)
-    trained: Booster = lgb.train(settings, data, rounds)
-    return trained
+    made: Booster = lgb.Booster(settings, data)
+    return made
+
+
+def grow(booster: Booster, rounds: int) -> None:
+    """So many trees more; fewer where nothing is left to split."""
+    for _ in range(rounds):
+        if booster.update():
+            return
+
+
+def boosted(values: Floats, outcomes: Ints, rounds: int, **options: Any) -> Booster:
+    """A model of ``rounds`` trees; see ``started`` for the options."""
+    booster = started(values, outcomes, **options)
+    grow(booster, rounds)
+    return booster
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A bag with the rows that it is not taught on: their positions, and their values as it takes them."""
+
+    booster: Booster
+    rows: Ints
+    values: Floats
+
+
+def grown_together(bags: Sequence[Unseen], outcomes: Ints, stages: Sequence[int]) -> tuple[int, Floats]:
+    """The number of rounds that predicts the unseen rows best, and their log-odds after it.
+
+    All bags grow from stage to stage; it ends when PATIENCE stages have brought no gain.
+    """
+    scores = np.zeros(len(outcomes))
+    best_loss, best_stage, best_scores = np.inf, stages[0], scores
+    first = waited = 0
+    for stage in stages:
+        for bag in bags:
+            grow(bag.booster, stage - first)
+            # A bag with nothing left to split has fewer trees than its stage.
+            if bag.booster.current_iteration() > first:
+                scores[bag.rows] += raw(bag.booster, bag.values, first, stage - first)
+        loss = log_loss(outcomes, scores)
+        first, waited = stage, waited + 1
+        if loss < best_loss:
+            best_loss, best_stage, best_scores, waited = loss, stage, scores.copy(), 0
+        if waited == PATIENCE:
+            break
+    for bag in bags:
+        bag.booster.free_dataset()
+    return best_stage, best_scores
 
 
 def raw(booster: Booster, values: Floats, first: int = 0, rounds: int = -1) -> Floats:
@@ -52,18 +101,6 @@ def raw(booster: Booster, values: Floats, first: int = 0, rounds: int = -1) -> F
         values, raw_score=True, start_iteration=first, num_iteration=rounds, num_threads=1
     )
     return np.asarray(found, dtype=np.float64)
-
-
-def staged(booster: Booster, values: Floats, stages: Sequence[int]) -> Floats:
-    """Log-odds after each of ``stages`` rounds: (rows, stages)."""
-    out = np.zeros((len(values), len(stages)))
-    total, first = np.zeros(len(values)), 0
-    for at, stage in enumerate(stages):
-        # Trees can end early (nothing left to split): later stages are then the same.
-        if first < booster.current_iteration():
-            total = total + raw(booster, values, first, stage - first)
-        out[:, at], first = total, stage
-    return out
 
 
 def gains(booster: Booster) -> Floats:

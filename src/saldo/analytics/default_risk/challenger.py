@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saldo.analytics.default_risk.boosting import boosted, gains, of_text, raw, staged
+from saldo.analytics.default_risk.boosting import (
+    Unseen,
+    boosted,
+    gains,
+    grown_together,
+    of_text,
+    raw,
+    started,
+)
 from saldo.analytics.default_risk.columns import Columns
-from saldo.analytics.default_risk.logistic import Calibration, best_rounds, calibrated
+from saldo.analytics.default_risk.logistic import Calibration, calibrated
 from saldo.analytics.default_risk.measures import Floats, Ints
 
 if TYPE_CHECKING:
@@ -122,24 +130,25 @@ def fit(values: Floats, outcomes: Ints, columns: Columns, inner: Ints, threads: 
     categorical = [at for at, yes in enumerate(columns.categorical) if yes]
     typical = _typical(values)
     bags: list[Bag] = []
-    unseen = np.zeros((len(values), len(STAGES)))
+    judged: list[Unseen] = []
     for one in np.unique(inner):
         test = inner == one
         pairs = chosen_pairs(values[~test], outcomes[~test], categorical, threads, int(one))
         wide = np.column_stack([values, synthetic(values, pairs)])
-        trees = boosted(wide[~test], outcomes[~test], STAGES[-1], categorical, threads, int(one), **SETTINGS)
-        unseen[test] = staged(trees, wide[test], STAGES)
+        trees = started(wide[~test], outcomes[~test], categorical, threads, int(one), **SETTINGS)
+        judged.append(Unseen(trees, np.flatnonzero(test), wide[test]))
         bags.append(Bag(tuple(pairs), trees))
-    stage = best_rounds(unseen, outcomes)
-    by = calibrated(unseen[:, stage], outcomes)
-    return Challenger(columns, typical, tuple(bags), STAGES[stage], by)
+    rounds, unseen = grown_together(judged, outcomes, STAGES)
+    return Challenger(columns, typical, tuple(bags), rounds, calibrated(unseen, outcomes))
 
 
 def chosen_pairs(
     values: Floats, outcomes: Ints, categorical: list[int], threads: int, seed: int
 ) -> list[Pair]:
     """The pairs that lower the loss most, of the columns that do, on these rows."""
-    scout = boosted(values, outcomes, _SCOUT_ROUNDS, categorical, threads, seed, **_SCOUT)
+    scout = boosted(
+        values, outcomes, _SCOUT_ROUNDS, categorical=categorical, threads=threads, seed=seed, **_SCOUT
+    )
     gain = gains(scout)
     gain[categorical] = 0.0
     best = [int(at) for at in np.argsort(-gain, kind="stable")[:PAIRED] if gain[at] > 0.0]
@@ -151,7 +160,9 @@ def chosen_pairs(
     if not pairs:
         return []
     made = synthetic(values, pairs)
-    second = boosted(made, outcomes, _SCOUT_ROUNDS, (), threads, seed, **_SCOUT | {"feature_fraction": 0.1})
+    second = boosted(
+        made, outcomes, _SCOUT_ROUNDS, threads=threads, seed=seed, **_SCOUT | {"feature_fraction": 0.1}
+    )
     worth = gains(second)
     return [pairs[int(at)] for at in np.argsort(-worth, kind="stable")[:KEPT] if worth[at] > 0.0]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from saldo.analytics.default_risk.measures import Floats, Ints, chance, log_loss, logit
+from saldo.analytics.default_risk.measures import Floats, Ints, chance, logit
 
 _STEPS = 60
 _CLOSE = 1e-9
@@ -104,9 +104,3 @@ def calibrated(log_odds: Floats, outcomes: Ints) -> Calibration:
     if not steepness:
         return Calibration(float(logit(n_bad / len(outcomes))), 0.0)
     return Calibration(shift - steepness * middle, steepness)
-
-
-def best_rounds(scores: Floats, outcomes: Ints) -> int:
-    """The column of ``scores`` (rows, stages), log-odds of unseen rows, with the least log loss."""
-    losses = [log_loss(outcomes, scores[:, stage]) for stage in range(scores.shape[1])]
-    return int(np.argmin(losses))

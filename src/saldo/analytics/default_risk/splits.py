@@ -85,10 +85,9 @@ def splits(
     else:
         made = _by_time(outcomes, folds, groups, days)
     kept = [one for one in made if len(one.test) and _can_learn(outcomes[one.train])]
-    if not kept or sum(outcomes[one.test].sum() for one in kept) == 0:
-        raise SaldoError(
-            "default_risk_too_few", rows=len(outcomes), defaults=int(outcomes.sum()), least=LEAST_OUTCOMES
-        )
+    judged = np.concatenate([outcomes[one.test] for one in kept]) if kept else outcomes[:0]
+    if len(set(judged.tolist())) < 2:
+        raise SaldoError("default_risk_no_split", rows=len(outcomes), least=LEAST_OUTCOMES // 2)
     return kept
 
 
