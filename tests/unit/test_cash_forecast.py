@@ -105,7 +105,7 @@ def test_sums_of_many_items_are_those_of_items_drawn_one_by_one(
     portfolio = Portfolio(share, np.exp(spread.normal(5, 1, 1500)), customer)
 
     def quantiles() -> np.ndarray:
-        draws = draw_weeks(portfolio, dependence, np.random.default_rng(1), 3000)
+        draws = draw_weeks(portfolio, dependence, np.random.default_rng(1), 2000)
         weekly, summed = (
             np.quantile(draws, (0.1, 0.9), axis=0),
             np.quantile(draws.cumsum(1), (0.1, 0.9), axis=0),

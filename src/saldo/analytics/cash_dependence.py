@@ -21,7 +21,7 @@ import polars as pl
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from saldo.analytics.book import Book, balances, open_on
+from saldo.analytics.book import Book, balances
 from saldo.analytics.cash_history import cash_movements
 from saldo.analytics.cash_simulation import Dependence
 from saldo.analytics.curves import Curves, paid_within
@@ -30,7 +30,9 @@ from saldo.core.priors import CashPrior, default_priors
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MOST_LANDMARKS, LANDMARK_DAYS, STEP_WEEKS = 20_000, 13, 4
+# Items of which it is looked whether they were open, and landmarks, at most.
+MOST_ITEMS, MOST_LANDMARKS = 100_000, 20_000
+LANDMARK_DAYS, STEP_WEEKS = 13, 4
 # Weeks after each of them that are looked at, and those of them by whose end the correlations are taken.
 WEEKS, HORIZONS = 4, (1, 4)
 # Amounts count up to this quantile: a few giants would be all that is seen.
@@ -47,30 +49,38 @@ def stated_dependence(prior: CashPrior | None = None) -> Dependence:
 def past_landmarks(book: Book, as_of: date) -> pl.DataFrame:
     """LANDMARKS on past days whose following four weeks are over: whole customers, MOST_LANDMARKS at most."""
     first = book.items["known_date"].min()
-    if not isinstance(first, date):
-        return open_on(book, as_of).clear()
-    begin = max(first, book.known_from or first)
-    days = [as_of - timedelta(days=7 * STEP_WEEKS * step) for step in range(1, LANDMARK_DAYS + 1)]
-    # A book that has just begun holds only what is new.
-    each = [open_on(book, day) for day in days if day >= begin + timedelta(days=7 * STEP_WEEKS)]
-    if not each:
-        return open_on(book, as_of).clear()
-    return _whole_customers(book, pl.concat(each))
+    days = []
+    if isinstance(first, date):
+        # A book that has just begun holds only what is new.
+        begin = max(first, book.known_from or first) + timedelta(days=7 * STEP_WEEKS)
+        days = [as_of - timedelta(days=7 * STEP_WEEKS * step) for step in range(1, LANDMARK_DAYS + 1)]
+        days = [day for day in days if day >= begin]
+    landmarks = pl.DataFrame({"as_of": days}, schema={"as_of": pl.Date})
+    if not days:
+        return landmarks.select(pl.lit(0, pl.Int64).alias("item_id"), "as_of").clear()
+    customers = book.items.select("item_id", "customer_id", "known_date")
+    asked = (
+        _of_some(customers, MOST_ITEMS)
+        .join(landmarks, how="cross")
+        .filter(pl.col("known_date") <= pl.col("as_of"))
+    )
+    ends = book.ends.join(asked, on="item_id", how="semi")
+    is_open = balances(replace(book, ends=ends), asked)["balance_mills"] > 0
+    return _of_some(asked.filter(is_open), MOST_LANDMARKS).select("item_id", "as_of")
 
 
-def _whole_customers(book: Book, landmarks: pl.DataFrame) -> pl.DataFrame:
-    if landmarks.height <= MOST_LANDMARKS:
-        return landmarks
-    customers = book.items.select("item_id", "customer_id")
-    placed = landmarks.join(customers, on="item_id", how="left", maintain_order="left")
+def _of_some(rows: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The rows of whole customers, as many of them as have no more than ``most`` rows together."""
+    if rows.height <= most:
+        return rows
     chosen = (
-        placed.group_by("customer_id")
+        rows.group_by("customer_id")
         .len()
         # Spread by a multiplicative hash: neither the first customers nor the largest ones.
         .sort((pl.col("customer_id").cast(pl.UInt64) * 2654435761) % 2**32, "customer_id")
-        .filter(pl.col("len").cum_sum() <= MOST_LANDMARKS)
+        .filter(pl.col("len").cum_sum() <= most)
     )
-    return placed.join(chosen, on="customer_id", how="semi", maintain_order="left").select(landmarks.columns)
+    return rows.join(chosen, on="customer_id", how="semi", maintain_order="left")
 
 
 def estimate_dependence(
@@ -92,7 +102,7 @@ def estimate_dependence(
     within = _Pairs(group.to_numpy())
     between = _Pairs(of_day.astype(np.int64))
     said = paid_within(curves, 7 * np.arange(1, WEEKS + 1))
-    came = np.stack([_came_within(book, facts, as_of, 7 * week) for week in range(1, WEEKS + 1)], axis=1)
+    came = _came_by_week(book, facts, as_of)
     for week in HORIZONS:
         within.add(amount, said[:, week - 1], came[:, week - 1])
         between.add(amount, said[:, week - 1], came[:, week - 1])
@@ -135,21 +145,20 @@ def _drawn_to(seen: float, times: int, stated: float, weight: float) -> float:
     return (weight * stated + times * seen) / (weight + times)
 
 
-def _came_within(book: Book, facts: pl.DataFrame, as_of: date, horizon: int) -> Floats:
-    """Share of each landmark's balance that was cash by ``horizon`` days later, as known on ``as_of``."""
-    keys = facts.select("item_id", "as_of", "balance_mills").with_row_index("_row")
+def _came_by_week(book: Book, facts: pl.DataFrame, as_of: date) -> Floats:
+    """Share of each landmark's balance that was cash by the end of each week after it, as known on as_of."""
+    keys = facts.select("item_id", landmark="as_of").with_row_index("row")
+    weeks = ((pl.col("cash_date") - pl.col("landmark")).dt.total_days() + 6) // 7
     paid = (
         keys.join(cash_movements(book).filter(pl.col("known_date") <= as_of), on="item_id")
-        .filter(
-            (pl.col("known_date") > pl.col("as_of"))
-            & (pl.col("cash_date") <= pl.col("as_of") + timedelta(days=horizon))
-        )
-        .group_by("_row")
-        .agg(pl.col("cash_mills").sum())
+        .filter(pl.col("known_date") > pl.col("landmark"))
+        .select("row", "cash_mills", week=weeks.clip(lower_bound=1) - 1)
+        .filter(pl.col("week") < WEEKS)
     )
-    joined = keys.join(paid, on="_row", how="left", maintain_order="left")
-    share = joined["cash_mills"].fill_null(0).to_numpy() / joined["balance_mills"].to_numpy()
-    result: Floats = np.clip(share, 0.0, 1.0)
+    cell = paid["row"].to_numpy().astype(np.int64) * WEEKS + paid["week"].to_numpy()
+    cash = np.bincount(cell, paid["cash_mills"].to_numpy(), minlength=facts.height * WEEKS)
+    balance = facts["balance_mills"].to_numpy()[:, None]
+    result: Floats = np.clip(cash.reshape(-1, WEEKS).cumsum(axis=1) / balance, 0.0, 1.0)
     return result
 
 

@@ -177,13 +177,22 @@ def _future_cash(book: Book, as_of: date, seed: int, weeks: int) -> dict[str, _C
     }
 
 
+def _quantiles(draws: Floats) -> Floats:
+    """P10, P50 and P90 (rows) of each week (columns)."""
+    ordered = np.sort(np.ascontiguousarray(draws.T))
+    at = np.array(_QUANTILES) * (len(draws) - 1)
+    low = at.astype(np.int64)
+    high = np.minimum(low + 1, len(draws) - 1)
+    result: Floats = ordered[:, low] + (ordered[:, high] - ordered[:, low]) * (at - low)
+    return result.T
+
+
 def _mills(values: Floats) -> Ints:
     return np.rint(values).astype(np.int64)
 
 
 def _rows(currency: str, kind: str, cash: _Cash, as_of: date) -> dict[str, Any]:
-    week = np.quantile(cash.draws, _QUANTILES, axis=0)
-    so_far = np.quantile(cash.draws.cumsum(axis=1), _QUANTILES, axis=0)
+    week, so_far = _quantiles(cash.draws), _quantiles(cash.draws.cumsum(axis=1))
     expected = np.diff(cash.cumulative, prepend=0)
     return _laid_out(
         currency, kind, as_of,

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-DRAWS = 2000
+DRAWS = 1000
 # Drawn one by one: the largest customers, and of them the largest items.
 DRAWN_CUSTOMERS, DRAWN_ITEMS = 1000, 2000
 # Where a customer's cash is known as a function of its factor, and probabilities that are kept apart.
@@ -129,17 +129,26 @@ def _largest(values: Floats, count: int) -> Bools:
 def _single_items(
     items: Portfolio, place: Ints, factors: Floats, dependence: Dependence, rng: np.random.Generator
 ) -> Floats:
-    limits = ndtri(items.share)
-    own = np.sqrt(1.0 - dependence.together)
-    paid = np.zeros((len(factors), items.share.shape[1]))
+    weeks = items.share.shape[1]
+    limits = ndtri(items.share).astype(np.float32)
+    own = np.float32(np.sqrt(1.0 - dependence.together))
+    factors = factors.astype(np.float32)
+    paid = np.zeros((len(factors), weeks))
     size = max(1, _BLOCK // max(len(items), 1))
     for start in range(0, len(factors), size):
-        block = slice(start, start + size)
-        latent = factors[block][:, place]
-        latent += own * rng.standard_normal(latent.shape)
-        for week in range(limits.shape[1]):
-            paid[block, week] = (latent <= limits[:, week]).astype(np.float64) @ items.amount
-    return np.diff(paid, axis=1, prepend=0.0)
+        block = factors[start : start + size]
+        latent = rng.standard_normal((len(block), len(items)), dtype=np.float32)
+        latent *= own
+        latent += block[:, place]
+        # The week of each payment; one past the last: none of them.
+        week = np.zeros(latent.shape, dtype=np.uint8)
+        for number in range(weeks):
+            week += latent > limits[:, number]
+        cell = week + np.arange(len(block))[:, None] * (weeks + 1)
+        amounts = np.broadcast_to(items.amount, cell.shape).ravel()
+        sums = np.bincount(cell.ravel(), amounts, minlength=len(block) * (weeks + 1))
+        paid[start : start + size] = sums.reshape(len(block), weeks + 1)[:, :weeks]
+    return paid
 
 
 def _many_items(
