@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from saldo.core import behavior_reasons, cash_reasons, risk_reasons, warning_reasons
+from saldo.core import behavior_reasons, cash_reasons, model_reasons, risk_reasons, warning_reasons
 from saldo.core.words import count_text, date_text, money_text, number_text, percent_text
 
 Params = Mapping[str, Any]
@@ -190,9 +190,10 @@ _EN: dict[str, Wording] = {
     "contact_would_remove": lambda p: "a contact logged today takes it off this block",
 }
 
+_OTHERS = (cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons)
 WORDINGS: dict[str, dict[str, Wording]] = {
-    "it": {**_IT, **cash_reasons.IT, **risk_reasons.IT, **behavior_reasons.IT, **warning_reasons.IT},
-    "en": {**_EN, **cash_reasons.EN, **risk_reasons.EN, **behavior_reasons.EN, **warning_reasons.EN},
+    "it": _IT | {code: wording for each in _OTHERS for code, wording in each.IT.items()},
+    "en": _EN | {code: wording for each in _OTHERS for code, wording in each.EN.items()},
 }
 
 

@@ -20,11 +20,12 @@ from saldo.flows.facts import gather
 from saldo.flows.plan_actions import plan_actions
 from saldo.flows.record_measures import measure
 from saldo.flows.score_portfolio import score_portfolio, version_of
+from saldo.flows.score_risk import RiskOfDay, risk_version, score_risk
 from saldo.identity.models import DayRun
 from saldo.identity.operations import fix_known_at, open_day_run, record_event
 from saldo.identity.queries import CompanyRow, companies, last_recorded_at, latest_day_run
 from saldo.measurement.operations import MeasureValue, keep_cash_forecast, keep_measures
-from saldo.risk.operations import keep_forecasts
+from saldo.risk.operations import keep_forecasts, keep_scores, keep_warnings
 from saldo.storage.statistics import analyze
 
 
@@ -49,6 +50,7 @@ class Day:
     model_version_id: int
     forecasts: pl.DataFrame
     worklist: pl.DataFrame
+    risk: RiskOfDay
     figures: list[MeasureValue]
     weeks: pl.DataFrame
 
@@ -94,6 +96,7 @@ def day_of(ctx: Context, company: CompanyRow) -> Day:
         model_version_id=version_of(ctx, scored),
         forecasts=scored.forecasts,
         worklist=worklist,
+        risk=score_risk(ctx, book),
         figures=measure(facts),
         weeks=expect_cash(book, scored.fitted, scored.landmarks, scored.curves, ctx.as_of, company.code),
     )
@@ -104,9 +107,11 @@ def _kept(ctx: Context, day: Day, version: int, digest: str) -> DayRun:
         run = open_day_run(ctx, version, __version__, digest)
         keep_forecasts(run.id, day.model_version_id, day.forecasts)
         keep_actions(run.id, day.worklist)
+        keep_scores(run.id, risk_version(ctx, day.risk), day.risk.scores)
+        keep_warnings(run.id, day.risk.warnings)
         keep_measures(run.id, day.figures)
         keep_cash_forecast(run.id, day.weeks)
-        analyze(("risk_paymentforecast", "collection_action"), day.forecasts.height)
+        analyze(("risk_paymentforecast", "collection_action", "risk_riskscore"), day.forecasts.height)
         record_event(
             replace(ctx, recorded_at=run.recorded_at), "day.run", "day_run", run.id, {"version": version}
         )
@@ -126,4 +131,6 @@ def _told(day: Day) -> Iterator[pl.DataFrame]:
     reasons = pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n")
     yield day.forecasts.sort("item_id")
     yield day.worklist.with_columns(reasons).sort("currency", "rank")
+    yield day.risk.scores.sort("account_id")
+    yield day.risk.warnings.sort("account_id", "code")
     yield day.weeks
