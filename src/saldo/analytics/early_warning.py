@@ -8,8 +8,10 @@ says who is over it on a day. See docs/rules/early-warning.md.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -58,6 +60,22 @@ class Learnt:
 
     types: DelayTypes
     threshold: float
+
+    def as_record(self) -> dict[str, Any]:
+        """All of it as JSON values; ``from_record`` makes it again, to the last bit."""
+        return {
+            "threshold": self.threshold,
+            "log_share": self.types.log_share.tolist(),
+            "log_density": self.types.log_density.tolist(),
+            "log_later": self.types.log_later.tolist(),
+        }
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> Learnt:
+        """What ``as_record`` told."""
+        names = ("log_share", "log_density", "log_later")
+        types = DelayTypes(*(np.array(record[name], dtype=np.float64) for name in names))
+        return Learnt(types, float(record["threshold"]))
 
 
 def learn(
