@@ -68,7 +68,9 @@ _WORDS = {
     "withholding": ("withholding|withholding tax|ritenuta|ritenuta acconto|ritenuta d acconto"),
     "settled_date": (
         "settled date|clear date|clearing date|paid date|payment date|date paid|data pagamento|"
-        "data incasso|data saldo|data pareggio|data chiusura|ausgleichsdatum|augdt"
+        "data incasso|data saldo|data pareggio|data chiusura|ausgleichsdatum|augdt|settlement date|"
+        "settled on|paid on|cleared on|collection date|incassata il|incassato il|pagata il|pagato il|saldata il|"
+        "saldato il|bezahlt am|zahlungsdatum"
     ),
     "payment_method": (
         "payment method|method|tipo pagamento|modalità pagamento|mod pag|metodo pagamento|tipo effetto|"

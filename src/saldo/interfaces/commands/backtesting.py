@@ -28,6 +28,7 @@ from saldo.interfaces.commands.app import (
 from saldo.interfaces.commands.reading import SUGGESTED, file_bytes, rejections_json, show_rejections
 
 DASH = "–"
+MOST_COLUMNS = 5
 # Measures of a rung in the order of the table: key of the JSON, heading, decimals.
 Measures = tuple[tuple[str, str, int], ...]
 PAYMENT_MEASURES: Measures = (
@@ -176,8 +177,18 @@ def _show_default_risk(told: dict[str, Any]) -> None:
 
 
 def table(rungs: Sequence[dict[str, Any]], measures: Measures, *chosen: str) -> str:
-    """The rungs with their measures and standard errors, aligned; ``chosen`` ones are marked."""
+    """The rungs with their measures and standard errors, aligned; ``chosen`` ones are marked.
+
+    Measures that no rung has are left out; more than five at a time do not fit a terminal.
+    """
     used = [one for one in measures if any(rung.get(one[0]) is not None for rung in rungs)]
+    blocks = [used[start : start + MOST_COLUMNS] for start in range(0, len(used), MOST_COLUMNS)]
+    return "\n\n".join(_block(rungs, block, chosen) for block in blocks)
+
+
+def _block(
+    rungs: Sequence[dict[str, Any]], used: Sequence[tuple[str, str, int]], chosen: Sequence[str]
+) -> str:
     rows = [["", *(heading for _, heading, _ in used)]]
     for rung in rungs:
         mark = "* " if rung["name"] in chosen else "  "

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from saldo.identity.queries import CompanyRow
 
 ENGINES = ("payment_date", "default_risk")
-# What the terminal shows: all that is expected; --json has the parts and the naive forecast too.
-TOTAL = "total"
 
 
 @click.command()
@@ -189,35 +187,16 @@ def _one_company(code: str | None) -> CompanyRow:
 def forecast(as_of: datetime | None, company: str | None, known_at: datetime | None, as_json: bool) -> None:
     """The cash expected in each of the coming weeks, with its band, and the items it comes from."""
     prepare()
-    from saldo.flows.expected_cash import expected_cash
+    from saldo.flows.forecast_cash import forecast_of_day
 
-    ctx = context(day_of(as_of), known_at, company)
-    rows = [_week_json(row) for row in expected_cash(ctx)]
-    told = {
-        "as_of": ctx.as_of.isoformat(),
-        "known_at": ctx.known_at and ctx.known_at.isoformat(),
-        "weeks": [row for row in rows if row["kind"] == TOTAL],
-        "parts": [row for row in rows if row["kind"] != TOTAL],
-    }
+    told = forecast_of_day(context(day_of(as_of), known_at, company))
     if as_json:
         print_json(told)
         return
-    if not rows:
-        errors.print(f"nothing is open on {ctx.as_of}")
+    if not told["items"]:
+        errors.print(f"nothing is open on {told['as_of']}")
     _show_weeks(told["weeks"])
-
-
-def _week_json(row: dict[str, Any]) -> dict[str, Any]:
-    """Days as ISO texts, amounts as decimal texts, the band by its quantiles too."""
-    told = {
-        name: value.isoformat()
-        if hasattr(value, "isoformat")
-        else str(value)
-        if isinstance(value, Decimal)
-        else value
-        for name, value in row.items()
-    }
-    return told | {"p10": told["low"], "p50": told["middle"], "p90": told["high"]}
+    _show_items(told["items"])
 
 
 def _show_weeks(rows: list[dict[str, Any]]) -> None:
@@ -230,3 +209,14 @@ def _show_weeks(rows: list[dict[str, Any]]) -> None:
         amounts = (row["p10"], row["p50"], row["p90"], row["expected"], row["cumulative"])
         cells = "".join(f"{Decimal(amount):>18,.2f}" for amount in amounts)
         click.echo(f"  {row['week_start']} – {row['week_end']}  {cells}")
+
+
+def _show_items(rows: list[dict[str, Any]]) -> None:
+    if rows:
+        click.echo(
+            f"{'open items':<27}{'open':>18}{'7 days':>18}{'30 days':>18}{'90 days':>18}{'over 90':>18}"
+        )
+    for row in rows:
+        name = f"{row['company']} {row['currency']} {row['items']} ({row['rung']})"
+        cells = (row["open"], row["paid_7"], row["paid_30"], row["paid_90"], row["over_90"])
+        click.echo(f"{name:<27}" + "".join(f"{Decimal(amount):>18,.2f}" for amount in cells))
