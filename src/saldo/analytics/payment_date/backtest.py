@@ -165,9 +165,9 @@ def answers(name: str, book: Book, trial: Trial) -> Answers | str:
 
 def _asked(fitted: Fitted, book: Book, asked: Asked, rows: npt.NDArray[np.int64]) -> Curves:
     features = asked.features[rows]
-    by_features: Callable[[pl.DataFrame], Curves] | None = getattr(fitted, "curves_of", None)
+    by_features: Callable[[Book, pl.DataFrame], Curves] | None = getattr(fitted, "curves_of", None)
     if by_features is not None:
-        return by_features(features)
+        return by_features(book, features)
     return fitted.curves(book, features.select("item_id", "as_of"))
 
 

@@ -17,7 +17,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float32]
 
-PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
+FOLDS = 8
 ROUNDS = 6
 # Residuals are kept at this many quantiles.
 RESIDUAL_POINTS = 400
@@ -53,6 +54,18 @@ class Scaler:
         result: Floats = np.nan_to_num((inside - self.mean) / self.deviation, nan=0.0)
         return result
 
+    def as_record(self) -> dict[str, Any]:
+        return {
+            "low": self.low.tolist(), "high": self.high.tolist(), "mean": self.mean.tolist(),
+            "deviation": [None if np.isinf(value) else value for value in self.deviation.tolist()],
+        }  # fmt: skip
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Scaler:
+        deviation = [np.inf if value is None else float(value) for value in record["deviation"]]
+        low, high, mean = (np.array(record[name], dtype=np.float64) for name in ("low", "high", "mean"))
+        return cls(low, high, mean, np.array(deviation, dtype=np.float64))
+
 
 def kaplan_meier(values: Floats, is_event: Bools, weight: Floats) -> tuple[Floats, Floats]:
     """(sorted values, share that has ended by each). At equal values events come before what is censored."""
@@ -74,26 +87,36 @@ def _means_beyond(ordered: Floats, ended: Floats) -> Floats:
     return np.asarray(np.maximum(safe, ordered), dtype=np.float64)
 
 
-def _solved(z: Floats, y: Floats, weight: Floats, penalty: float) -> Floats:
+def _solved(z: Floats, y: Floats, weight: Floats, penalty: Floats) -> Floats:
     weighted = z * weight[:, None]
-    result: Floats = np.linalg.solve(weighted.T @ z + penalty * np.eye(z.shape[1]), weighted.T @ y)
+    result: Floats = np.linalg.solve(weighted.T @ z + np.diag(penalty), weighted.T @ y)
     return result
 
 
-def _best_penalty(z: Floats, y: Floats, weight: Floats, is_event: Bools) -> float:
-    """The penalty with the least leave-one-out error (PRESS) on what has ended."""
-    root = np.sqrt(weight)
-    # Through the cross product: many rows, few columns.
-    squares, vectors = np.linalg.eigh((z * weight[:, None]).T @ z)
-    values: Floats = np.clip(squares, 0.0, None).astype(np.float64)
-    turned = (z * root[:, None]) @ vectors
-    target = turned.T @ (root * y)
+def _best_penalty(
+    z: Floats, y: Floats, weight: Floats, is_event: Bools, group: npt.NDArray[np.int64], scale: Floats
+) -> float:
+    """The penalty with the least error on groups that were left out, of what has ended.
+
+    Groups are customers: left out one by one, rows would be guessed from their neighbors of the same customer.
+    """
+    fold = group % FOLDS
+    squares, products = [], []
+    for number in range(FOLDS):
+        rows = fold == number
+        weighted = z[rows] * weight[rows, None]
+        squares.append(weighted.T @ z[rows])
+        products.append(weighted.T @ y[rows])
+    all_squares, all_products = np.sum(squares, axis=0), np.sum(products, axis=0)
 
     def error(penalty: float) -> float:
-        shrunk = 1.0 / (values + penalty)
-        leverage = np.minimum((turned**2) @ shrunk, 0.99)
-        miss = (root * y - turned @ (shrunk * target)) / (1.0 - leverage)
-        return float((miss[is_event] ** 2).mean())
+        total = 0.0
+        for number in range(FOLDS):
+            rows = (fold == number) & is_event
+            left = all_squares - squares[number] + np.diag(penalty * scale)
+            miss = y[rows] - z[rows] @ np.linalg.solve(left, all_products - products[number])
+            total += float((weight[rows] * miss**2).sum())
+        return total
 
     return min(PENALTIES, key=error)
 
@@ -122,35 +145,46 @@ class Line:
         return result
 
     def as_record(self) -> dict[str, Any]:
-        scaler = self.scaler
         return {
-            "low": scaler.low.tolist(), "high": scaler.high.tolist(), "mean": scaler.mean.tolist(),
-            "deviation": [None if np.isinf(value) else value for value in scaler.deviation.tolist()],
+            "scaler": self.scaler.as_record(),
             "slopes": self.slopes.tolist(), "center": self.center, "penalty": self.penalty,
             "residuals": self.residuals.tolist(), "ended": self.ended.tolist(),
         }  # fmt: skip
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Line:
-        deviation = np.array([np.inf if value is None else value for value in record["deviation"]])
-        low, high, mean = (np.array(record[name], dtype=np.float64) for name in ("low", "high", "mean"))
         slopes, residuals, ended = (
             np.array(record[name], dtype=np.float64) for name in ("slopes", "residuals", "ended")
         )
-        scaler = Scaler(low, high, mean, deviation.astype(np.float64))
-        return cls(scaler, slopes, float(record["center"]), float(record["penalty"]), residuals, ended)
+        return cls(
+            Scaler.from_record(record["scaler"]),
+            slopes,
+            float(record["center"]),
+            float(record["penalty"]),
+            residuals,
+            ended,
+        )
 
 
-def fit_line(matrix: Matrix, duration: Floats, is_event: Bools, weight: Floats) -> Line:
+def fit_line(
+    matrix: Matrix,
+    duration: Floats,
+    is_event: Bools,
+    weight: Floats,
+    group: npt.NDArray[np.int64],
+    penalty_scale: Floats | None = None,
+) -> Line:
     """The line through ``duration`` (of what is censored: the day until which it lasted at least).
 
     Durations are cut at the 1st and 99th percentile of those that ended, so that a single item paid years
-    late does not turn the line. Raises ValueError where nothing has ended.
+    late does not turn the line. group: the customer of each row, numbered from 0; penalty_scale: how much of
+    the penalty each column bears (1). Raises ValueError where nothing has ended.
     """
     if not is_event.any():
         raise ValueError("no duration has ended")
     scaler = Scaler.of(matrix)
     z = scaler.scaled(matrix)
+    scale = np.ones(z.shape[1]) if penalty_scale is None else penalty_scale
     low, high = np.percentile(duration[is_event], [1.0, 99.0])
     cut = np.clip(duration, low, high)
     y, penalty = cut, PENALTIES[-1]
@@ -158,8 +192,8 @@ def fit_line(matrix: Matrix, duration: Floats, is_event: Bools, weight: Floats) 
     for turn in range(ROUNDS):
         center = float(np.average(y, weights=weight))
         if turn < 2:
-            penalty = _best_penalty(z, y - center, weight, is_event)
-        slopes = _solved(z, y - center, weight, penalty)
+            penalty = _best_penalty(z, y - center, weight, is_event, group, scale)
+        slopes = _solved(z, y - center, weight, penalty * scale)
         residual = cut - center - z @ slopes
         ordered, ended = kaplan_meier(residual, is_event, weight)
         beyond = np.interp(residual, ordered, _means_beyond(ordered, ended))

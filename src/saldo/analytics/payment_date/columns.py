@@ -62,7 +62,7 @@ class Columns:
         return cls(tuple(map(str, record["numbers"])), texts)
 
 
-def _common_texts(values: pl.Series) -> list[str]:
+def common_texts(values: pl.Series) -> list[str]:
     """The most frequent texts of a column, most frequent first, ties by name."""
     counted = (
         values.cast(pl.String)
@@ -86,7 +86,7 @@ def chosen_columns(features: pl.DataFrame, extra: Sequence[str] = ()) -> Columns
             continue
         column = features[name]
         if name in categories or column.dtype == pl.String or column.dtype == pl.Categorical:
-            common = _common_texts(column)
+            common = common_texts(column)
             if column.n_unique() > 1:
                 texts += [(name, value) for value in common]
         elif (column.dtype.is_numeric() or column.dtype == pl.Boolean) and column.n_unique() > 1:

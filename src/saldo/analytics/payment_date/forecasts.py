@@ -33,7 +33,7 @@ OWN = (
 class _FromFeatures(Protocol):
     """A rung that needs nothing but features: they are computed once for its curves and its facts."""
 
-    def curves_of(self, features: pl.DataFrame) -> Curves: ...
+    def curves_of(self, book: Book, features: pl.DataFrame) -> Curves: ...
 
 
 def item_forecasts(
@@ -46,7 +46,7 @@ def item_forecasts(
     """
     features = features_at(book, landmarks)
     if isinstance(fitted, _FromFeatures):
-        curves = fitted.curves_of(features)
+        curves = fitted.curves_of(book, features)
     else:
         curves = fitted.curves(book, landmarks)
     return curves, forecast_frame(curves, features, book, model_version)

@@ -29,8 +29,9 @@ from saldo.analytics.payment_date.calibration import (
     fit_calibration,
     no_calibration,
 )
-from saldo.analytics.payment_date.censored import Line, fit_line
+from saldo.analytics.payment_date.censored import Line
 from saldo.analytics.payment_date.columns import Columns
+from saldo.analytics.payment_date.effects import Effects
 from saldo.analytics.payment_date.hazard_cells import (
     CELL_NAMES,
     DAYS,
@@ -43,7 +44,7 @@ from saldo.analytics.payment_date.hazard_cells import (
 from saldo.analytics.payment_date.hazard_gone import GoneTable, fit_gone
 from saldo.analytics.payment_date.landmarks import day_number, day_numbers
 from saldo.analytics.payment_date.ridge import line_curves
-from saldo.analytics.payment_date.training import TrainingSet, due_in, training_set
+from saldo.analytics.payment_date.training import TrainingSet, due_in, line_of, training_set
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -80,9 +81,13 @@ class Settings:
 
 # Person-days up to this many items, person-weeks beyond.
 DAILY_ITEMS = 20_000
-SMALL = Settings(DAYS, 15, 30_000, 1_500_000, 120, 15, 0.06, 300, 0.3, 3)
+SMALL = Settings(DAYS, 15, 30_000, 1_500_000, 120, 7, 0.06, 300, 0.3, 3)
 LARGE = Settings(WEEKS, 21, 150_000, 2_500_000, 80, 24, 0.12, 400, 0.5, 1)
 PENALTY = 10.0
+# Columns that the trees see: at least so many, and one more for so many paid items.
+LEAST_COLUMNS = 4
+ITEMS_A_COLUMN = 200
+ALWAYS_SEEN = ("delay_sd",)
 # Weight of the line's own curve where nothing says otherwise; documents that calibration is learnt after.
 LINE_SHARE = 0.5
 EARLIER_SHARE = 0.75
@@ -102,7 +107,7 @@ class Expanded:
     offset: Floats
 
 
-def _expand(known: TrainingSet, cells: Cells, center: Floats, most: int) -> Expanded:
+def _expand(known: TrainingSet, cells: Cells, center: Floats, seen: Ints, most: int) -> Expanded:
     sight = known.seen_until - known.questions.day
     periods = periods_of(cells, known.until, known.is_paid, sight)
     weight = known.weight[periods.row]
@@ -116,8 +121,19 @@ def _expand(known: TrainingSet, cells: Cells, center: Floats, most: int) -> Expa
             periods, row=periods.row[keep], cell=periods.cell[keep], is_paid=periods.is_paid[keep]
         )
     own = cell_columns(cells, periods, known.questions.day, known.due_in, center)
-    matrix = np.concatenate([known.matrix[periods.row], own], axis=1)
+    matrix = np.concatenate([known.matrix[:, seen][periods.row], own], axis=1)
     return Expanded(matrix, periods.is_paid, weight, _offset(cells)[periods.cell])
+
+
+def seen_columns(known: TrainingSet, line: Line) -> Ints:
+    """The columns that count most in the line, and the spread of the account's delays: more, the more is known.
+
+    With few items the trees would otherwise learn the customers by heart.
+    """
+    most = max(LEAST_COLUMNS, int(known.is_paid[known.questions.is_issue].sum()) // ITEMS_A_COLUMN)
+    ranked = np.argsort(-np.abs(line.slopes), kind="stable")
+    wanted = [place for place, name in enumerate(known.columns.names) if name in ALWAYS_SEEN]
+    return np.unique(np.concatenate([ranked[:most], np.array(wanted, dtype=np.int64)])).astype(np.int64)
 
 
 def _offset(cells: Cells) -> Floats:
@@ -151,13 +167,16 @@ def _trees(rows: Expanded, settings: Settings, seed: int) -> Any:
 class Hazard:
     """boosters: LightGBM models, whose raw scores are averaged; base: log-odds that they start from.
 
-    line_share: weight of the line's own curve beside that of the trees.
+    seen: numbers of the columns that the trees see, of those that the line sees; line_share: weight of the
+    line's own curve beside that of the trees.
     """
 
     as_of: date
     columns: Columns
+    effects: Effects
     line: Line
     cells: Cells
+    seen: Ints
     boosters: tuple[Any, ...]
     base: float
     gone: GoneTable | None
@@ -166,11 +185,11 @@ class Hazard:
     name: str = HAZARD
 
     def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
-        return self.curves_of(features_at(book, landmarks))
+        return self.curves_of(book, features_at(book, landmarks))
 
-    def curves_of(self, features: pl.DataFrame) -> Curves:
+    def curves_of(self, book: Book, features: pl.DataFrame) -> Curves:
         """The curves of landmarks whose features are known already."""
-        raw = self.raw_curves(features)
+        raw = self.raw_curves(self.effects.added(book, features))
         return self.calibration.of(raw)
 
     def center(self, matrix: Singles, days_to_due: Ints) -> Floats:
@@ -178,7 +197,7 @@ class Hazard:
         return days_to_due + self.line.predicted(matrix)
 
     def raw_curves(self, features: pl.DataFrame) -> Curves:
-        """Before calibration."""
+        """Before calibration, of features that have those of ``effects`` too."""
         trees = self.tree_curves(features)
         if not self.line_share:
             return trees
@@ -211,9 +230,9 @@ class Hazard:
         periods = all_periods(self.cells, len(features))
         day = day_numbers(features["as_of"])
         own = cell_columns(self.cells, periods, day, days_to_due, self.center(matrix, days_to_due))
-        rows = np.empty((len(periods), matrix.shape[1] + len(CELL_NAMES)), dtype=np.float32)
-        rows[:, : matrix.shape[1]] = np.repeat(matrix, len(self.cells.ends), axis=0)
-        rows[:, matrix.shape[1] :] = own
+        rows = np.empty((len(periods), len(self.seen) + len(CELL_NAMES)), dtype=np.float32)
+        rows[:, : len(self.seen)] = np.repeat(matrix[:, self.seen], len(self.cells.ends), axis=0)
+        rows[:, len(self.seen) :] = own
         return rows
 
     def _hazards(self, features: pl.DataFrame, days_to_due: Ints) -> Floats:
@@ -228,7 +247,7 @@ class Hazard:
     def as_record(self) -> dict[str, Any]:
         return {
             "rung": self.name, "as_of": self.as_of.isoformat(), "columns": self.columns.as_record(),
-            "line": self.line.as_record(), "cells": "days" if self.cells.is_daily else "weeks",
+            "effects": self.effects.as_record(), "line": self.line.as_record(), "cells": "days" if self.cells.is_daily else "weeks", "seen": self.seen.tolist(),
             "boosters": [booster.model_to_string() for booster in self.boosters], "base": self.base,
             "gone": None if self.gone is None else self.gone.as_record(), "line_share": self.line_share,
             "calibration": self.calibration.as_record(),
@@ -237,14 +256,13 @@ class Hazard:
 
 def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int) -> Hazard:
     """Without calibration."""
-    issue = known.questions.is_issue
-    delay = (known.until - known.due_in).astype(np.float64)
-    line = fit_line(known.matrix[issue], delay[issue], known.is_paid[issue], known.weight[issue])
+    line = line_of(known)
     center = known.due_in + line.predicted(known.matrix)
-    rows = _expand(known, settings.cells, center, settings.most_periods)
+    seen = seen_columns(known, line)
+    rows = _expand(known, settings.cells, center, seen, settings.most_periods)
     trained = [_trees(rows, settings, seed=101 + bag) for bag in range(bags)]
     return Hazard(
-        as_of, known.columns, line, settings.cells, tuple(booster for booster, _ in trained), trained[0][1],
+        as_of, known.columns, known.effects, line, settings.cells, seen, tuple(booster for booster, _ in trained), trained[0][1],
         fit_gone(known), LINE_SHARE, no_calibration(),
     )  # fmt: skip
 
@@ -276,7 +294,7 @@ class HazardRung:
             return fitted
         first = _fitted(earlier, cut, settings, 1)
         later = known.questions.day >= day_number(cut)
-        features = known.features.filter(pl.Series(later))
+        features = first.effects.added(book, known.features.filter(pl.Series(later)))
         seen = Seen(
             known.until[later], known.is_paid[later], (known.seen_until - known.questions.day)[later],
             known.pieces["item_id"].to_numpy()[known.questions.row[later]],
@@ -292,13 +310,13 @@ class HazardRung:
         lightgbm = library()
         columns, line = Columns.from_record(record["columns"]), Line.from_record(record["line"])
         boosters = tuple(lightgbm.Booster(model_str=text) for text in record["boosters"])
-        wanted = len(columns) + len(CELL_NAMES)
+        wanted = len(record["seen"]) + len(CELL_NAMES)
         if not boosters or any(booster.num_feature() != wanted for booster in boosters):
             raise ValueError(f"the trees do not take {wanted} columns")
         if len(columns) != len(line.slopes):
             raise ValueError(f"{len(columns)} columns, but {len(line.slopes)} slopes")
         return Hazard(
-            date.fromisoformat(record["as_of"]), columns, line, DAYS if record["cells"] == "days" else WEEKS,
+            date.fromisoformat(record["as_of"]), columns, Effects.from_record(record["effects"]), line, DAYS if record["cells"] == "days" else WEEKS, np.array(record["seen"], dtype=np.int64),
             boosters, float(record["base"]),
             None if record["gone"] is None else GoneTable.from_record(record["gone"]),
             float(record["line_share"]), Calibration.from_record(record["calibration"]),

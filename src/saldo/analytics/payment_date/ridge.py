@@ -18,9 +18,10 @@ import polars as pl
 from saldo.analytics.book import Book
 from saldo.analytics.curves import DAILY, Curves
 from saldo.analytics.features import features_at
-from saldo.analytics.payment_date.censored import Line, fit_line
+from saldo.analytics.payment_date.censored import Line
 from saldo.analytics.payment_date.columns import Columns
-from saldo.analytics.payment_date.training import due_in, training_set
+from saldo.analytics.payment_date.effects import Effects
+from saldo.analytics.payment_date.training import due_in, line_of, training_set
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -52,20 +53,23 @@ def line_curves(line: Line, matrix: npt.NDArray[np.float32], due_in: Ints, grid:
 class RidgeKm:
     as_of: date
     columns: Columns
+    effects: Effects
     line: Line
     name: str = RIDGE_KM
 
     def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
-        return self.curves_of(features_at(book, landmarks))
+        return self.curves_of(book, features_at(book, landmarks))
 
-    def curves_of(self, features: pl.DataFrame) -> Curves:
+    def curves_of(self, book: Book, features: pl.DataFrame) -> Curves:
         """The curves of landmarks whose features are known already."""
+        features = self.effects.added(book, features)
         return line_curves(self.line, self.columns.matrix(features), due_in(features))
 
     def as_record(self) -> dict[str, Any]:
         return {
             "rung": self.name, "as_of": self.as_of.isoformat(),
-            "columns": self.columns.as_record(), "line": self.line.as_record(),
+            "columns": self.columns.as_record(),
+            "effects": self.effects.as_record(), "line": self.line.as_record(),
         }  # fmt: skip
 
 
@@ -76,12 +80,11 @@ class RidgeKmRung:
     def fit(self, book: Book, as_of: date) -> RidgeKm:
         """Raises ValueError("too_few_paid") with too few paid items."""
         known = training_set(book, as_of, step_days=0, most_questions=MOST_QUESTIONS)
-        delay = (known.until - known.due_in).astype(np.float64)
-        line = fit_line(known.matrix, delay, known.is_paid, known.weight)
-        return RidgeKm(as_of, known.columns, line)
+        return RidgeKm(as_of, known.columns, known.effects, line_of(known))
 
     def from_record(self, record: Mapping[str, Any]) -> RidgeKm:
         columns, line = Columns.from_record(record["columns"]), Line.from_record(record["line"])
         if len(columns) != len(line.slopes):
             raise ValueError(f"{len(columns)} columns, but {len(line.slopes)} slopes")
-        return RidgeKm(date.fromisoformat(record["as_of"]), columns, line)
+        effects = Effects.from_record(record["effects"])
+        return RidgeKm(date.fromisoformat(record["as_of"]), columns, effects, line)

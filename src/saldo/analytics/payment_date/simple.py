@@ -89,9 +89,9 @@ class CustomerMedian:
     name: str = CUSTOMER_MEDIAN
 
     def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
-        return self.curves_of(features_at(book, landmarks))
+        return self.curves_of(book, features_at(book, landmarks))
 
-    def curves_of(self, features: pl.DataFrame) -> Curves:
+    def curves_of(self, book: Book, features: pl.DataFrame) -> Curves:
         """The curves of landmarks whose features are known already."""
         own = features["delay_median"].cast(pl.Float64).fill_null(self.median_days).to_numpy()
         return step_curves(own - ages(features))
@@ -122,9 +122,9 @@ class PooledKm:
     name: str = POOLED_KM
 
     def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
-        return self.curves_of(balances(book, landmarks))
+        return self.curves_of(book, balances(book, landmarks))
 
-    def curves_of(self, features: pl.DataFrame) -> Curves:
+    def curves_of(self, book: Book, features: pl.DataFrame) -> Curves:
         """The curves of landmarks whose balances are known already."""
         age = ages(features)
         return curves_by_age(self.log_open[None, :], np.zeros(len(age), dtype=np.int64), age)

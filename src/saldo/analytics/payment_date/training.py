@@ -12,8 +12,18 @@ import polars as pl
 
 from saldo.analytics.book import Book
 from saldo.analytics.features import features_at
+from saldo.analytics.payment_date.censored import Line, fit_line
 from saldo.analytics.payment_date.columns import Columns, chosen_columns
-from saldo.analytics.payment_date.landmarks import Ints, Questions, day_numbers, questions_of, spread
+from saldo.analytics.payment_date.effects import NAMES as EFFECTS
+from saldo.analytics.payment_date.effects import Effects, fit_effects
+from saldo.analytics.payment_date.landmarks import (
+    Ints,
+    Questions,
+    day_number,
+    day_numbers,
+    questions_of,
+    spread,
+)
 from saldo.analytics.payment_date.pieces import IS_GONE, IS_PAID, ages, pieces
 
 Floats = npt.NDArray[np.float64]
@@ -21,6 +31,7 @@ Bools = npt.NDArray[np.bool_]
 
 # Fewer paid items than this teach nothing that a table of delays does not.
 LEAST_PAID = 60
+EFFECT_SCALE = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,11 +45,17 @@ class TrainingSet:
     questions: Questions
     features: pl.DataFrame
     columns: Columns
+    effects: Effects
     seen_until: int
 
     @cached_property
     def matrix(self) -> npt.NDArray[np.float32]:
         return self.columns.matrix(self.features)
+
+    @cached_property
+    def customer(self) -> Ints:
+        """The account of each row, numbered from 0."""
+        return np.unique(self.features["account_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def until(self) -> Ints:
@@ -98,5 +115,23 @@ def training_set(book: Book, as_of: date, step_days: int, most_questions: int) -
     questions, features = questions.rows(usable), features.filter(pl.Series(usable))
     if not len(questions) or not isinstance(end, date):
         raise ValueError("too_few_paid")
+    effects = fit_effects(known, rows)
     columns = chosen_columns(features, book.extra)
-    return TrainingSet(rows, questions, features, columns, end.toordinal() - date(1970, 1, 1).toordinal())
+    columns = Columns(columns.numbers + EFFECTS, columns.texts)
+    features = effects.added(known, features)
+    return TrainingSet(rows, questions, features, columns, effects, day_number(end))
+
+
+def penalty_scale(columns: Columns) -> Floats:
+    """How much of the ridge penalty each column bears: hardly any what is shrunk already."""
+    return np.array([EFFECT_SCALE if name in EFFECTS else 1.0 for name in columns.names])
+
+
+def line_of(known: TrainingSet) -> Line:
+    """The line through the delays, learnt on the eve of each document."""
+    issue = known.questions.is_issue
+    delay = (known.until - known.due_in).astype(np.float64)
+    return fit_line(
+        known.matrix[issue], delay[issue], known.is_paid[issue], known.weight[issue], known.customer[issue],
+        penalty_scale(known.columns),
+    )  # fmt: skip
