@@ -1,4 +1,4 @@
-"""The day's figures: totals, aging, KPIs and the cash that is expected."""
+"""The day's figures: totals, aging and KPIs."""
 
 from __future__ import annotations
 
