@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from saldo.analytics.default_risk import backtest
+from saldo.analytics.default_risk import additive, backtest, challenger
+from saldo.analytics.default_risk import splits as split_rules
 from saldo.analytics.default_risk.backtest import DefaultRiskReport, backtest_default_risk, prepared
 from saldo.analytics.default_risk.columns import read_outcomes
 from saldo.analytics.default_risk.measures import auc, chance
@@ -32,6 +34,17 @@ def companies(rows: int = 300, seed: int = 0) -> pl.DataFrame:
 
 def judged(frame: pl.DataFrame, **options: Any) -> DefaultRiskReport:
     return backtest_default_risk(frame, options.pop("target", "bankrupt"), folds=3, **options)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_rounds() -> Iterator[None]:
+    """The same code with fewer trees and inner folds: tables here are small, and seconds count."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(additive, "STAGES", (10, 25, 50, 100))
+        patch.setattr(challenger, "STAGES", (10, 25, 50, 100))
+        patch.setattr(challenger, "SCOUT_ROUNDS", 20)
+        patch.setattr(split_rules, "INNER", 3)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +88,9 @@ def test_a_column_that_tells_the_outcome_is_named_and_changes_nothing(plain: Def
 
 
 def test_shuffled_outcomes_cannot_be_predicted() -> None:
-    """Choosing pairs, rounds and bins on rows that are judged would show here: 25 columns of pure noise."""
+    """Choosing pairs, rounds and bins on rows that are judged would show here: 15 columns of pure noise."""
     draws = np.random.default_rng(2)
-    noise = pl.DataFrame({f"r{at}": draws.normal(size=500) for at in range(25)})
+    noise = pl.DataFrame({f"r{at}": draws.normal(size=500) for at in range(15)})
     report = judged(noise.with_columns(bankrupt=pl.Series(draws.permutation([1] * 100 + [0] * 400))))
     for rung in report.rungs:
         assert 0.35 < rung.measures["auc"] < 0.58, rung.name
@@ -241,10 +254,10 @@ def test_altman_is_judged_where_its_ratios_are_named() -> None:
 
 @pytest.mark.skipif(not POLISH.exists(), reason="the data are not here")
 def test_polish_bankruptcies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All bankruptcies of the file beside a tenth of the others, in two folds: the order of the rungs."""
+    """All bankruptcies of the file beside every 15th of the others, in two folds: the order of the rungs."""
     text = gzip.decompress(POLISH.read_bytes()).decode("ascii", "replace").split("@data", 1)[-1]
     rows = [line.split(",") for line in text.splitlines() if line.count(",") == 64]
-    kept = [row for at, row in enumerate(rows) if row[-1].strip() == "1" or at % 10 == 0]
+    kept = [row for at, row in enumerate(rows) if row[-1].strip() == "1" or at % 15 == 0]
     assert len(rows) == 5910
     frame = pl.DataFrame(
         {f"Attr{at + 1}": [row[at] for row in kept] for at in range(64)}

@@ -39,7 +39,7 @@ SUM, DIFFERENCE, PRODUCT, RATIO, INVERSE = "+", "-", "*", "/", "\\"
 STAGES = (10, 25, 50, 100, 150, 200, 300, 400)
 SETTINGS = {"learning_rate": 0.05, "num_leaves": 8, "feature_fraction": 0.2, "max_bin": 63}
 _SCOUT = {"learning_rate": 0.1, "num_leaves": 15, "feature_fraction": 0.2, "max_bin": 63}
-_SCOUT_ROUNDS = 80
+SCOUT_ROUNDS = 80
 
 Pair = tuple[str, int, int]
 
@@ -147,7 +147,7 @@ def chosen_pairs(
 ) -> list[Pair]:
     """The pairs that lower the loss most, of the columns that do, on these rows."""
     scout = boosted(
-        values, outcomes, _SCOUT_ROUNDS, categorical=categorical, threads=threads, seed=seed, **_SCOUT
+        values, outcomes, SCOUT_ROUNDS, categorical=categorical, threads=threads, seed=seed, **_SCOUT
     )
     gain = gains(scout)
     gain[categorical] = 0.0
@@ -161,7 +161,7 @@ def chosen_pairs(
         return []
     made = synthetic(values, pairs)
     second = boosted(
-        made, outcomes, _SCOUT_ROUNDS, threads=threads, seed=seed, **_SCOUT | {"feature_fraction": 0.1}
+        made, outcomes, SCOUT_ROUNDS, threads=threads, seed=seed, **_SCOUT | {"feature_fraction": 0.1}
     )
     worth = gains(second)
     return [pairs[int(at)] for at in np.argsort(-worth, kind="stable")[:KEPT] if worth[at] > 0.0]

@@ -62,5 +62,5 @@ def log_odds_of_points(points: Floats | float) -> Floats:
 
 def class_of(log_odds: float) -> str:
     """The class of log-odds."""
-    pd = float(chance(log_odds))
+    pd = round(float(chance(log_odds)), 12)
     return next(name for name, up_to in scale().classes if pd <= up_to)

@@ -65,7 +65,9 @@ class RiskModel:
         )
 
 
-def train_statements(statements: pl.DataFrame, outcomes: pl.DataFrame, seed: int = 0) -> RiskModel:
+def train_statements(
+    statements: pl.DataFrame, outcomes: pl.DataFrame, seed: int = 0, folds: int = FOLDS
+) -> RiskModel:
     """The model of these outcomes, judged first by the backtest with each customer in one fold only.
 
     statements: customer_id, year_end_date, figures (JSON text), and known_date where it is known when the
@@ -78,7 +80,7 @@ def train_statements(statements: pl.DataFrame, outcomes: pl.DataFrame, seed: int
     frame = _design(statements, known)
     if frame is None:
         return RiskModel(base_rate)
-    folds = FOLDS if frame.height < MANY_ROWS else FOLDS_OF_MANY
+    folds = folds if frame.height < MANY_ROWS else min(folds, FOLDS_OF_MANY)
     try:
         report = backtest_default_risk(frame, _TARGET, folds, seed, group=_CUSTOMER)
         ready = prepared(frame, _TARGET, group=_CUSTOMER)
