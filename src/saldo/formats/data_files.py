@@ -23,6 +23,7 @@ from saldo.formats.receivables import RECEIVABLES_SCHEMA
 from saldo.formats.tabular import Mapping, RawTable, convert, open_table, suggest
 from saldo.formats.tabular.evidence import marks_of
 from saldo.formats.tabular.headers import ROW, normalized, unique_names
+from saldo.formats.tabular.mapping import missing_columns
 from saldo.formats.tabular.xlsx import cell_text
 
 MAX_UNPACKED_BYTES = 2 << 30
@@ -101,7 +102,8 @@ def read_data(data: bytes, name: str) -> DataTable:
 def read_history(data: bytes, name: str, mapping: Mapping | None = None) -> History:
     """The invoices of a file, read by ``mapping``, or by the profile that fits the file best.
 
-    Raises SaldoError("mapping_not_receivables") where the file is, or the profile says, something else.
+    Raises SaldoError: "mapping_not_receivables" where the file is, or the profile says, something else;
+    "mapping_not_proposed" where there is no profile and the file does not show which column is which.
     """
     content, name = unpacked(data), name.removesuffix(".gz")
     raw = _raw(content, name, mapping)
@@ -110,15 +112,17 @@ def read_history(data: bytes, name: str, mapping: Mapping | None = None) -> Hist
     assert used is not None
     if used.kind != RECEIVABLES:
         raise SaldoError("mapping_not_receivables", profile=used.name, kind=used.kind)
+    if suggestion and (missing := missing_columns(used)):
+        raise SaldoError("mapping_not_proposed", file=name, missing=", ".join(missing))
     if suggestion:  # the profile may name a header below title lines, which a first look cannot know
         raw = _raw(content, name, used)
     read = convert(raw, used)
-    frame, missing, refused = _with_further_columns(read.frame, raw, used)
+    frame, absent, refused = _with_further_columns(read.frame, raw, used)
     rejections = sorted([*raw.rejections, *read.rejections, *refused], key=lambda one: one.row)
     return History(
         frame,
         tuple(column for column in frame.columns if column not in {*RECEIVABLES_SCHEMA, SEGMENT}),
-        missing,
+        absent,
         rejections,
         raw.ignored + len(read.ignored),
         used,

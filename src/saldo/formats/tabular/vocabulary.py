@@ -69,8 +69,8 @@ _WORDS = {
     "settled_date": (
         "settled date|clear date|clearing date|paid date|payment date|date paid|data pagamento|"
         "data incasso|data saldo|data pareggio|data chiusura|ausgleichsdatum|augdt|settlement date|"
-        "settled on|paid on|cleared on|collection date|incassata il|incassato il|pagata il|pagato il|saldata il|"
-        "saldato il|bezahlt am|zahlungsdatum"
+        "settled on|paid on|cleared on|collection date|incassata il|incassato il|pagata il|pagato il|"
+        "saldata il|saldato il|bezahlt am|zahlungsdatum"
     ),
     "payment_method": (
         "payment method|method|tipo pagamento|modalità pagamento|mod pag|metodo pagamento|tipo effetto|"

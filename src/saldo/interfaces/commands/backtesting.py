@@ -70,6 +70,8 @@ def payment_date(
     data = file_bytes(file)
     history = read_history(data, Path(file).name, load_profile(profile) if profile else None)
     if "settled_date" not in history.mapping.columns:
+        if history.is_suggested:
+            raise SaldoError("mapping_not_proposed", file=Path(file).name, missing="settled_date")
         raise SaldoError("backtest_without_payments", profile=history.mapping.name)
     found = book_of(history.frame, history.extra, today=clock.today())
     notes = [] if profile else list(history.notes_it if language() == "it" else history.notes_en)

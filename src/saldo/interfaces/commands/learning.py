@@ -55,7 +55,8 @@ def train(as_of: datetime | None, company: str | None, as_json: bool) -> None:
         return
     for one in told:
         state = "in use from now on" if one["promoted"] else "in use already"
-        click.echo(f"{one['company']} {one['engine']}: {one['version']} ({one['rung']}), {state}")
+        made = f"{one['version']} ({one['rung']}), {state}" if one["version"] else "no model"
+        click.echo(f"{one['company']} {one['engine']}: {made}")
         rungs = one["metrics"].get("rungs")
         if rungs and one["engine"] == ENGINES[0]:
             click.echo(table(rungs, PAYMENT_MEASURES, one["rung"]))
@@ -66,8 +67,8 @@ def _trained_json(company: CompanyRow, one: Trained) -> dict[str, Any]:
     return {
         "company": company.code,
         "engine": one.engine,
-        "version": one.model.version,
-        "rung": one.model.rung,
+        "version": one.model and one.model.version,
+        "rung": one.model and one.model.rung,
         "promoted": one.promoted,
         "reason": render(one.reason["code"], one.reason["params"], language()),
         "metrics": clean(one.metrics),
