@@ -89,8 +89,7 @@ def _means_beyond(ordered: Floats, ended: Floats) -> Floats:
 
 def _solved(z: Floats, y: Floats, weight: Floats, penalty: Floats) -> Floats:
     weighted = z * weight[:, None]
-    result: Floats = np.linalg.solve(weighted.T @ z + np.diag(penalty), weighted.T @ y)
-    return result
+    return np.asarray(np.linalg.solve(weighted.T @ z + np.diag(penalty), weighted.T @ y), dtype=np.float64)
 
 
 def _best_penalty(
@@ -123,15 +122,17 @@ def _best_penalty(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """predicted duration = center + scaled columns . slopes.
+    """predicted duration = center + scaled columns . slopes; its spread = exp(spread_center + . spread_slopes).
 
-    residuals: days beyond it, sorted; ended: the share that has ended by each.
+    residuals: distance from the prediction in spreads, sorted; ended: the share that has ended by each.
     """
 
     scaler: Scaler
     slopes: Floats
     center: float
     penalty: float
+    spread_slopes: Floats
+    spread_center: float
     residuals: Floats
     ended: Floats
 
@@ -139,31 +140,40 @@ class Line:
         result: Floats = self.center + self.scaler.scaled(matrix) @ self.slopes
         return result
 
+    def spread(self, matrix: Matrix) -> Floats:
+        """Days around the prediction, of the size of a mean distance."""
+        return _bounded_exp(self.spread_center + self.scaler.scaled(matrix) @ self.spread_slopes)
+
     def share_ended(self, residual: Floats) -> Floats:
-        """Share that has ended by so many days beyond the prediction, linear between the points kept."""
+        """Share that has ended by so many spreads beyond the prediction, linear between the points kept."""
         result: Floats = np.interp(residual, self.residuals, self.ended, left=0.0)
         return result
 
     def as_record(self) -> dict[str, Any]:
         return {
-            "scaler": self.scaler.as_record(),
-            "slopes": self.slopes.tolist(), "center": self.center, "penalty": self.penalty,
-            "residuals": self.residuals.tolist(), "ended": self.ended.tolist(),
+            "scaler": self.scaler.as_record(), "center": self.center, "penalty": self.penalty,
+            "spread_center": self.spread_center,
+            **{name: getattr(self, name).tolist() for name in _LINE_ARRAYS},
         }  # fmt: skip
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Line:
-        slopes, residuals, ended = (
-            np.array(record[name], dtype=np.float64) for name in ("slopes", "residuals", "ended")
-        )
+        arrays = {name: np.array(record[name], dtype=np.float64) for name in _LINE_ARRAYS}
+        if len(arrays["slopes"]) != len(arrays["spread_slopes"]):
+            raise ValueError("the line has slopes of different length")
         return cls(
-            Scaler.from_record(record["scaler"]),
-            slopes,
-            float(record["center"]),
-            float(record["penalty"]),
-            residuals,
-            ended,
-        )
+            Scaler.from_record(record["scaler"]), arrays["slopes"], float(record["center"]),
+            float(record["penalty"]), arrays["spread_slopes"], float(record["spread_center"]),
+            arrays["residuals"], arrays["ended"],
+        )  # fmt: skip
+
+
+_LINE_ARRAYS = ("slopes", "spread_slopes", "residuals", "ended")
+
+
+def _bounded_exp(log_days: Floats) -> Floats:
+    """Spreads between a third of a day and a year."""
+    return np.asarray(np.exp(np.clip(log_days, -1.0, 5.9)), dtype=np.float64)
 
 
 def fit_line(
@@ -199,6 +209,21 @@ def fit_line(
         beyond = np.interp(residual, ordered, _means_beyond(ordered, ended))
         y = np.where(is_event, cut, cut - residual + beyond)
     # The residuals kept are those of the true durations: the cut served the line only.
-    ordered, ended = kaplan_meier(duration - center - z @ slopes, is_event, weight)
+    residual = duration - center - z @ slopes
+    spread_center, spread_slopes = _spread(z, residual, weight, is_event, group, scale)
+    in_spreads = residual / _bounded_exp(spread_center + z @ spread_slopes)
+    ordered, ended = kaplan_meier(in_spreads, is_event, weight)
     kept = np.unique(np.linspace(0, len(ordered) - 1, RESIDUAL_POINTS).astype(np.int64))
-    return Line(scaler, slopes, center, penalty, ordered[kept], ended[kept])
+    return Line(scaler, slopes, center, penalty, spread_slopes, spread_center, ordered[kept], ended[kept])
+
+
+def _spread(
+    z: Floats, residual: Floats, weight: Floats, is_event: Bools, group: npt.NDArray[np.int64], scale: Floats
+) -> tuple[float, Floats]:
+    """(center, slopes) of log(distance + 1 day), of what has ended; held to one spread for all by the penalty."""
+    rows = np.flatnonzero(is_event)
+    target = np.log(np.abs(residual[rows]) + 1.0)
+    center = float(np.average(target, weights=weight[rows]))
+    everything = np.ones(len(rows), dtype=np.bool_)
+    penalty = _best_penalty(z[rows], target - center, weight[rows], everything, group[rows], scale)
+    return center, _solved(z[rows], target - center, weight[rows], penalty * scale)

@@ -24,13 +24,15 @@ from saldo.analytics.payment_date.pieces import IS_PAID, sane_due_date
 
 Floats = npt.NDArray[np.float64]
 
-NAMES = ("item_expected_delay", "account_effect")
+NAMES = ("item_expected_delay", "account_effect", "account_certainty", "account_spread")
 _OWN = ("own_log_amount", "own_terms_days", "own_month_sin", "own_month_cos", "own_weekday", "own_due_day")
 _TEXTS = ("currency", "method")
 PENALTY = 20.0
 # An item paid so many days before the question counts half as much.
 HALF_LIFE_DAYS = 365.0
 _LIMIT_DAYS = 365.0
+# The spread of all accounts counts as so many items in that of one.
+SPREAD_ITEMS = 5.0
 _REFERENCE_DAY = 14_610
 
 
@@ -66,7 +68,8 @@ def _own_columns(described: pl.DataFrame, extra: Sequence[str]) -> Columns:
 class Effects:
     """columns, scaler, slopes: effects of the item's own columns. level: mean delay.
 
-    ratio: number of paid items that the level counts for in an account's effect. extra: the book's own columns.
+    ratio: number of paid items that the level counts for in an account's effect; noise: variance within
+    accounts. extra: the book's own columns.
     """
 
     columns: Columns
@@ -74,6 +77,7 @@ class Effects:
     slopes: Floats
     level: float
     ratio: float
+    noise: float
     extra: tuple[str, ...]
 
     def _of_items(self, described: pl.DataFrame) -> Floats:
@@ -94,9 +98,13 @@ class Effects:
         sums = sums.sort("row")
         day = sums["as_of"].to_physical().to_numpy().astype(np.float64)
         fading = 0.5 ** ((day - _REFERENCE_DAY) / HALF_LIFE_DAYS)
-        left = sums["left"].fill_null(0.0).to_numpy() * fading
-        mass = sums["mass"].fill_null(0.0).to_numpy() * fading
+        mass, left, square = (
+            sums[name].fill_null(0.0).to_numpy() * fading for name in ("mass", "left", "square")
+        )
         effect = left / (mass + self.ratio)
+        # Squares about the account's own mean, and the noise of all as so many items more.
+        around = np.maximum(square - left**2 / np.maximum(mass, 1e-9), 0.0)
+        spread = np.sqrt((around + SPREAD_ITEMS * self.noise) / (np.maximum(mass - 1.0, 0.0) + SPREAD_ITEMS))
         own = described.select("item_id").with_columns(pl.Series("own", self._of_items(described)))
         expected = asked.join(own, on="item_id", how="left", maintain_order="left")["own"].fill_null(
             self.level
@@ -104,6 +112,8 @@ class Effects:
         return features.with_columns(
             pl.Series(NAMES[0], (expected.to_numpy() + effect).astype(np.float32)),
             pl.Series(NAMES[1], effect.astype(np.float32)),
+            pl.Series(NAMES[2], (mass / (mass + self.ratio)).astype(np.float32)),
+            pl.Series(NAMES[3], np.log(spread).astype(np.float32)),
         )
 
     def _history(self, book: Book, described: pl.DataFrame) -> pl.DataFrame:
@@ -120,17 +130,20 @@ class Effects:
             .filter(pl.col("amount_mills") > 0)
             .join(payments, on="item_id")
             .with_columns((share * growing).alias("mass"))
-            .with_columns(((delay - pl.col("own")) * pl.col("mass")).alias("left"))
+            .with_columns(
+                ((delay - pl.col("own")) * pl.col("mass")).alias("left"),
+                ((delay - pl.col("own")) ** 2 * pl.col("mass")).alias("square"),
+            )
             .group_by("account_id", "known_date")
-            .agg(pl.col("mass").sum(), pl.col("left").sum())
+            .agg(pl.col("mass", "left", "square").sum())
             .sort("known_date", "account_id")
-            .with_columns(pl.col("mass", "left").cum_sum().over("account_id"))
+            .with_columns(pl.col("mass", "left", "square").cum_sum().over("account_id"))
         )
 
     def as_record(self) -> dict[str, Any]:
         return {
             "columns": self.columns.as_record(), "scaler": self.scaler.as_record(), "slopes": self.slopes.tolist(),
-            "level": self.level, "ratio": self.ratio, "extra": list(self.extra),
+            "level": self.level, "ratio": self.ratio, "noise": self.noise, "extra": list(self.extra),
         }  # fmt: skip
 
     @classmethod
@@ -141,7 +154,15 @@ class Effects:
             raise ValueError(f"{len(columns)} columns, but {len(slopes)} slopes")
         extra = tuple(map(str, record["extra"]))
         scaler = Scaler.from_record(record["scaler"])
-        return cls(columns, scaler, slopes, float(record["level"]), float(record["ratio"]), extra)
+        return cls(
+            columns,
+            scaler,
+            slopes,
+            float(record["level"]),
+            float(record["ratio"]),
+            float(record["noise"]),
+            extra,
+        )
 
 
 def fit_effects(book: Book, paid: pl.DataFrame) -> Effects:
@@ -174,4 +195,4 @@ def fit_effects(book: Book, paid: pl.DataFrame) -> Effects:
     noise = max(float(((rest - means[group]) ** 2).sum()) / degrees, 1e-6)
     between = float(np.average((means - rest.mean()) ** 2, weights=size)) - noise * len(size) / len(y)
     ratio = float(np.clip(noise / max(between, 1e-6), 0.05, 50.0))
-    return Effects(columns, scaler, np.asarray(slopes, dtype=np.float64), level, ratio, book.extra)
+    return Effects(columns, scaler, np.asarray(slopes, dtype=np.float64), level, ratio, noise, book.extra)

@@ -107,7 +107,8 @@ class Expanded:
     offset: Floats
 
 
-def _expand(known: TrainingSet, cells: Cells, center: Floats, seen: Ints, most: int) -> Expanded:
+def _expand(known: TrainingSet, cells: Cells, line: Line, seen: Ints, most: int) -> Expanded:
+    center = known.due_in + line.predicted(known.matrix)
     sight = known.seen_until - known.questions.day
     periods = periods_of(cells, known.until, known.is_paid, sight)
     weight = known.weight[periods.row]
@@ -120,7 +121,7 @@ def _expand(known: TrainingSet, cells: Cells, center: Floats, seen: Ints, most: 
         periods = replace(
             periods, row=periods.row[keep], cell=periods.cell[keep], is_paid=periods.is_paid[keep]
         )
-    own = cell_columns(cells, periods, known.questions.day, known.due_in, center)
+    own = cell_columns(cells, periods, known.questions.day, known.due_in, center, line.spread(known.matrix))
     matrix = np.concatenate([known.matrix[:, seen][periods.row], own], axis=1)
     return Expanded(matrix, periods.is_paid, weight, _offset(cells)[periods.cell])
 
@@ -229,7 +230,9 @@ class Hazard:
         matrix = self.columns.matrix(features)
         periods = all_periods(self.cells, len(features))
         day = day_numbers(features["as_of"])
-        own = cell_columns(self.cells, periods, day, days_to_due, self.center(matrix, days_to_due))
+        own = cell_columns(
+            self.cells, periods, day, days_to_due, self.center(matrix, days_to_due), self.line.spread(matrix)
+        )
         rows = np.empty((len(periods), len(self.seen) + len(CELL_NAMES)), dtype=np.float32)
         rows[:, : len(self.seen)] = np.repeat(matrix[:, self.seen], len(self.cells.ends), axis=0)
         rows[:, len(self.seen) :] = own
@@ -257,9 +260,8 @@ class Hazard:
 def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int) -> Hazard:
     """Without calibration."""
     line = line_of(known)
-    center = known.due_in + line.predicted(known.matrix)
     seen = seen_columns(known, line)
-    rows = _expand(known, settings.cells, center, seen, settings.most_periods)
+    rows = _expand(known, settings.cells, line, seen, settings.most_periods)
     trained = [_trees(rows, settings, seed=101 + bag) for bag in range(bags)]
     return Hazard(
         as_of, known.columns, known.effects, line, settings.cells, seen, tuple(booster for booster, _ in trained), trained[0][1],

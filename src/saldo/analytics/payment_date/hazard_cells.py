@@ -21,7 +21,7 @@ Bools = npt.NDArray[np.bool_]
 
 CELL_NAMES = (
     "cell_day", "cell_past_due", "cell_past_center", "center_days", "cell_weekday", "cell_month_day",
-    "cell_to_month_end", "cell_width",
+    "cell_to_month_end", "cell_width", "cell_spreads",
 )  # fmt: skip
 # 1 January 1970 was a Thursday.
 _FIRST_WEEKDAY = 3
@@ -95,8 +95,11 @@ def _calendar(day: Ints) -> tuple[Ints, Ints, Ints]:
     return (day + _FIRST_WEEKDAY) % 7, day - first + 1, following - 1 - day
 
 
-def cell_columns(cells: Cells, periods: Periods, day: Ints, due_in: Ints, center: Floats) -> Singles:
-    """The columns CELL_NAMES of each period. day: of the landmark, since 1970; center: days predicted to go."""
+def cell_columns(
+    cells: Cells, periods: Periods, day: Ints, due_in: Ints, center: Floats, spread: Floats
+) -> Singles:
+    """The columns CELL_NAMES of each period. day: of the landmark, since 1970; center: days predicted to go;
+    spread: days around that."""
     end = cells.ends[periods.cell]
     # Each landmark's day stands in many rows, and few days differ: the calendar is looked up.
     first = int(day.min()) if len(day) else 0
@@ -113,4 +116,5 @@ def cell_columns(cells: Cells, periods: Periods, day: Ints, due_in: Ints, center
     result[:, 5] = month_day[place]
     result[:, 6] = to_month_end[place]
     result[:, 7] = cells.widths[periods.cell]
+    result[:, 8] = result[:, 2] / spread[periods.row]
     return result

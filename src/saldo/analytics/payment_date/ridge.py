@@ -32,9 +32,10 @@ MOST_QUESTIONS = 150_000
 STRAY_SHARE, STRAY_DAYS = 0.005, 60.0
 
 
-def _open(line: Line, residual: Floats) -> Floats:
-    """Share still open so many days beyond the line."""
-    stray = np.exp(-np.maximum(residual - line.residuals[0], 0.0) / STRAY_DAYS)
+def _open(line: Line, beyond: Floats, spread: Floats) -> Floats:
+    """Share still open so many days beyond the line, given the spread around it."""
+    residual = beyond / spread
+    stray = np.exp(-np.maximum(residual - line.residuals[0], 0.0) * spread / STRAY_DAYS)
     result: Floats = (1.0 - STRAY_SHARE) * (1.0 - line.share_ended(residual)) + STRAY_SHARE * stray
     return np.maximum(result, 1e-12)
 
@@ -42,10 +43,11 @@ def _open(line: Line, residual: Floats) -> Floats:
 def line_curves(line: Line, matrix: npt.NDArray[np.float32], due_in: Ints, grid: Ints = DAILY) -> Curves:
     """The line's curves of items that are due in so many days and still open."""
     begun = -due_in - line.predicted(matrix)
-    now = _open(line, begun)
+    spread = line.spread(matrix)
+    now = _open(line, begun, spread)
     paid = np.empty((len(begun), len(grid)), dtype=np.float32)
     for place, days in enumerate(grid):
-        paid[:, place] = 1.0 - _open(line, begun + days) / now
+        paid[:, place] = 1.0 - _open(line, begun + days, spread) / now
     return Curves(grid, np.maximum.accumulate(np.clip(paid, 0.0, 1.0), axis=1))
 
 
