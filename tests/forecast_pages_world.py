@@ -21,7 +21,14 @@ SCORE_REASONS = [
     {"code": "days_past_due", "params": {"value": 33.0, "points": -9.0}},
     {"code": "terms_days", "params": {"value": 30.0, "points": 4.0}},
 ]
-WARNING = {"code": "delay_drift_of_tests", "params": {"days": 14.0}}
+DRIFT = {
+    "code": "warning_delay_drift",
+    "params": {
+        "items": 5, "recent_days": 19.0, "usual_items": 41, "usual_days": 5.0, "overdue_items": 3,
+        "oldest_days": 33,
+    },
+}  # fmt: skip
+SILENCE = {"code": "warning_silence", "params": {"days": 48, "usual_days": 11.0, "past": 23}}
 
 
 def bins(shift: float) -> list[dict[str, Any]]:
@@ -56,6 +63,7 @@ def metrics(promoted: str = "hazard") -> dict[str, Any]:
             }
             for month in range(6, 13)
         ],
+        "differences": {"customer_median": {"mean": -0.68, "se": 0.14, "se_by_customer": 0.2}},
         "leaks": [{"feature": "settled_code", "auc": 0.998, "excluded": True}],
     }  # fmt: skip
 
@@ -95,9 +103,11 @@ def add_forecast_facts(world: World, company: str = "AURO", place: int = 0) -> N
         rung="account", reasons=REASONS, expected_date=date(2025, 4, 12), low_date=date(2025, 3, 28),
         high_date=date(2025, 5, 9), p7=0.06, p30=0.61, p60=0.93, p90=0.97,
     )  # fmt: skip
+    RiskScore.objects.filter(day_run=run, account_id=account_id).delete()
     RiskScore.objects.create(
-        day_run=run, account_id=account_id, score=38, pd=0.0621, risk_class="D", parts={"behavior": 1.0},
-        reasons=SCORE_REASONS, missing=["financials", "ratings"], valid_until=AS_OF + timedelta(days=90),
+        day_run=run, account_id=account_id, score=38, pd=0.0621, risk_class="D",
+        parts={"behavior": {"weight": 0.7}, "base": {"weight": 0.3}}, reasons=SCORE_REASONS,
+        missing=["statement", "rating"], valid_until=AS_OF + timedelta(days=90),
     )  # fmt: skip
     warn(world, company, place, 2.4)
 
@@ -110,7 +120,7 @@ def warn(world: World, company: str, place: int, size: float, code: str = "delay
     account_id, _ = world.account(company, place)
     EarlyWarning.objects.create(
         day_run=run, account_id=account_id, code=code, since_date=date(2025, 2, 12), size=size,
-        reasons=[WARNING],
+        reasons=[DRIFT if code == "delay_drift" else SILENCE],
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from saldo.risk.models import RiskScore
 from tests.forecast_pages_world import add_version, build_forecasts, put_in_use
 from tests.web_world import AS_OF, World, user
 
@@ -86,8 +87,11 @@ def test_the_account_shows_its_risk_and_its_warnings(world: World) -> None:
     assert "Rischio alto" in body and "38<small>/100" in body
     assert "Su 100 clienti come questo, circa 6" in body and "PD 6,2%" in body
     assert "bilancio, rating esterno" in body and "−9" in body and "+4" in body
-    assert "Dal 12/02/2025" in body
-    # Nothing is known of the third customer's risk, and the page says so.
+    assert "Dal 12/02/2025 paga circa 14 giorni più tardi del solito" in body
+    # Of a customer of whom nothing is known, and of one without a score, the page says so.
+    RiskScore.objects.update(parts={"base": {"weight": 1.0}})
+    body = text(client.get(reverse("account", args=[world.account("AURO", 0)[0]])))
+    assert "Di questo cliente non si sa ancora nulla" in body
     assert "storico insufficiente" in text(client.get(reverse("account", args=[world.account("AURO", 2)[0]])))
 
 
@@ -176,7 +180,9 @@ def test_the_model_page_says_what_is_in_use_and_how_good_it_is(world: World, mod
     assert "<b>79,4%</b>" in body and "<b>80,7%</b>" not in body
     # Four plots of ten dots; the first is 3 points off everywhere but where it would pass 100%.
     assert body.count("<circle") == 40 and "scarto medio 3,0 punti" in body
-    assert "settled code" in body and "esclusa" in body
+    assert "settled code" in body and "AUC 1,00" in body and "esclusa" in body
+    # The gain over another rule, with the larger of its two errors.
+    assert "+0,68 <small>±0,20</small>" in body
     assert "Ancora nulla da giudicare" in body
     # A CFO reads, and is offered no way to change anything.
     assert "Metti in uso</a>" not in body and "Riaddestra ora" not in body
@@ -240,6 +246,22 @@ def test_training_is_asked_for_once(world: World) -> None:
     for words in ("Richiesto", "già in attesa"):
         assert words in text(client.post(reverse("train_models"), follow=True))
     assert ProcrastinateJob.objects.filter(task_name__contains="train").count() == 1
+
+
+def test_what_the_backtest_said_is_told_in_the_language_of_the_reader(world: World) -> None:
+    from saldo.interfaces.web.model_page import why_text
+
+    why = {"code": "rung_best", "params": {"rung": "hazard", "items": 1180, "loss": 4.01}}
+    english = why_text(
+        "on 1180 past invoices it errs least: the learnt model (mean error 4.01 days)", {"why": why}, "it"
+    )
+    assert (
+        english
+        == "Su 1180 fatture passate sbaglia meno di tutti: il modello appreso (errore medio 4,01 giorni)"
+    )
+    # What a person wrote stays as it was written.
+    assert why_text("per prova", {"why": why}, "en") == "Per prova"
+    assert why_text("per prova", {"why": {"code": "x"}}, "it") == "Per prova"
 
 
 def test_without_a_model_the_page_teaches_what_training_needs(world: World) -> None:

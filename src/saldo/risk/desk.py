@@ -79,6 +79,11 @@ class ScoreCard:
     rung: str | None
     trained_as_of: date | None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is known of this customer beyond what is true of any."""
+        return any(name != "base" for name in self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Warned:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from saldo.analytics.features_dictionary import features_by_name, reason_words
 from saldo.core.reasons import render
@@ -21,6 +21,7 @@ RISK_CLASSES = {
 ENGINES = {
     "payment_date": gettext_lazy("Payment date"),
     "default_risk": gettext_lazy("Default risk"),
+    "early_warning": gettext_lazy("Early warnings"),
 }
 MODEL_RUNGS = {
     "due_date": gettext_lazy("Due date"),
@@ -36,6 +37,9 @@ MODEL_RUNGS = {
     "boosted_ratios": gettext_lazy("Boosted trees"),
     "altman_z": gettext_lazy("Altman Z″"),
     "behavior": gettext_lazy("Payment behavior"),
+    "statements": gettext_lazy("balance sheets"),
+    "change_types": gettext_lazy("Changes of habit"),
+    "stated": gettext_lazy("Stated card, not learnt"),
 }
 # How a measure of the backtest is called and what it means. best: "low", "high", or the value aimed at.
 SCORES: Mapping[str, tuple[Any, Any, Any]] = {
@@ -104,22 +108,12 @@ CASH_KINDS = {
     "total": gettext_lazy("Total"),
     "naive": gettext_lazy("Simple forecast, beside it"),
 }
-# What a score had not, and would have told more.
-RISK_DATA = {
-    "financials": gettext_lazy("balance sheet"),
-    "financial_statement": gettext_lazy("balance sheet"),
-    "ratings": gettext_lazy("external rating"),
-    "rating": gettext_lazy("external rating"),
-    "payments": gettext_lazy("payments"),
-    "history": gettext_lazy("payments"),
-    "orders": gettext_lazy("orders"),
-}
 WARNINGS = {
     "delay_drift": gettext_lazy("pays later"),
     "part_payments": gettext_lazy("pays in parts"),
-    "returned": gettext_lazy("RiBa come back"),
-    "silence": gettext_lazy("no payment"),
-    "order_spike": gettext_lazy("orders jump"),
+    "returned": gettext_lazy("lets RiBa come back"),
+    "silence": gettext_lazy("pays nothing"),
+    "order_spike": gettext_lazy("orders unusually much"),
 }
 
 
@@ -127,11 +121,6 @@ def feature_label(name: str, language: str) -> str:
     """What a feature means; its name where the dictionary has it no more."""
     found = features_by_name().get(name)
     return found.meaning[language] if found else name.replace("_", " ")
-
-
-def data_label(name: str, language: str) -> str:
-    """What a score lacked: a kind of data, or a feature."""
-    return str(RISK_DATA[name]) if name in RISK_DATA else feature_label(name, language).lower()
 
 
 def reason_in_words(reason: Mapping[str, Any], language: str) -> str:
@@ -152,10 +141,30 @@ def warning_label(code: str) -> str:
     return str(WARNINGS.get(code, code.replace("_", " ")))
 
 
-def warning_text(warning: Any, language: str, day: Callable[[Any], str]) -> str:
-    """A warning as a sentence with the day from which it is seen."""
+def warning_text(warning: Any, day: Callable[[Any], str]) -> str:
+    """A warning as a sentence with the day from which it is seen. Its facts stand in its reasons."""
     since = _("Since %(day)s") % {"day": day(warning.since_date)}
-    if warning.reasons:
-        text = reason_in_words(warning.reasons[0], language)
-        return f"{since} {text[:1].lower()}{text[1:]}"
-    return f"{since}: {warning_label(warning.code)}"
+    later = _days_later(warning)
+    if later:
+        return ngettext(
+            "%(since)s pays about %(n)s day later than usual",
+            "%(since)s pays about %(n)s days later than usual",
+            later,
+        ) % {"since": since, "n": later}
+    return f"{since} {warning_label(warning.code)}"
+
+
+def _days_later(warning: Any) -> int:
+    """By how much a delay has grown, where the warning is of that and knows what was usual; else 0."""
+    if warning.code != "delay_drift" or not warning.reasons:
+        return 0
+    facts = warning.reasons[0].get("params", {})
+    if not facts.get("usual_items") or facts.get("recent_days") is None:
+        return 0
+    return max(0, round(facts["recent_days"] - facts.get("usual_days", 0)))
+
+
+def rung_label(name: str) -> str:
+    """A rung, or several that work together ("behavior+statements")."""
+    parts = [str(MODEL_RUNGS.get(part, part.replace("_", " "))) for part in name.split("+")]
+    return " + ".join(parts)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from saldo.core.reasons import render
-from saldo.interfaces.web.forecast_labels import CASH_KINDS, ENGINES, MODEL_RUNGS, RISK_CLASSES
+from saldo.interfaces.web.forecast_labels import CASH_KINDS, ENGINES, RISK_CLASSES
 
 ITEM_KINDS = {
     "invoice": gettext_lazy("Invoice"),
@@ -261,7 +261,6 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "risk": RISK_CLASSES,
     "engine": ENGINES,
     "cash_kind": CASH_KINDS,
-    "model_rung": MODEL_RUNGS,
     "line_kind": LINE_KINDS,
     "age": CASH_AGES,
     "cash_state": CASH_STATES,

@@ -14,6 +14,7 @@ from saldo.core.reasons import render
 from saldo.interfaces.web.forecast_charts import Reliability, Trend, reliability, trend
 from saldo.interfaces.web.forecast_labels import SCORES
 
+LANGUAGES = ("it", "en")
 LINES = ("forecast_30_share", "paid_30_share")
 
 
@@ -29,11 +30,17 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A line of the comparison. state: "promoted", "explained", "challenger" or ""."""
+    """A line of the comparison. state: "promoted", "explained", "challenger" or "".
+
+    ahead: by how much less the chosen rung errs than this one, in days of CRPS; ahead_error: its standard
+    error.
+    """
 
     name: str
     state: str
     figures: list[Figure]
+    ahead: float | None
+    ahead_error: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Report:
     drift_chart: Trend | None
     feature_drift: list[Mapping[str, Any]]
     leaks: list[Mapping[str, Any]]
+    has_ahead: bool
     about: dict[str, Any]
 
 
@@ -56,32 +64,49 @@ def report_of(metrics: Mapping[str, Any]) -> Report | None:
     if not rungs:
         return None
     measures = [name for name in SCORES if any(_number(each.get(name)) is not None for each in rungs)]
+    lines = [_rung(each, rungs, measures, metrics) for each in rungs]
     drift = _list(metrics, "drift")
     calibration = metrics.get("calibration")
     return Report(
         measures=measures,
-        rungs=[_rung(each, rungs, measures, metrics) for each in rungs],
+        rungs=lines,
         calibration=_calibration(calibration if isinstance(calibration, Mapping) else {}),
         drift=drift,
         drift_chart=trend(drift, LINES, whole=True) if len(drift) > 1 else None,
         feature_drift=_list(metrics, "feature_drift")[:8],
         leaks=_list(metrics, "leaks"),
+        has_ahead=any(line.ahead is not None for line in lines),
         about={name: metrics.get(name) for name in ("items", "accounts", "folds", "from", "to", "defaults")},
     )
 
 
-def why_text(why: Any, language: str) -> str:
-    """Why a version came into use: a code with its facts, a text, or a text in two languages."""
+def learnt_from(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    """How much a version without a backtest has seen, where it says so."""
+    behavior = metrics.get("behavior")
+    seen = behavior if isinstance(behavior, Mapping) else {}
+    return {
+        "defaults": _number(seen.get("defaults")),
+        "accounts": _number(seen.get("accounts")),
+        "of_items": _number(metrics.get("items")),
+    }
+
+
+def why_text(reason: str, metrics: Mapping[str, Any], language: str) -> str:
+    """Why a version came into use: as a person wrote it; what the backtest said, in the reader's language."""
+    why = metrics.get("why")
     if isinstance(why, Mapping):
-        if language in why:
-            return str(why[language])
-        try:
-            text = render(str(why.get("code", "")), why.get("params", {}), language)
-        except KeyError:
-            return str(why.get("code", ""))
-        return text[:1].upper() + text[1:]
-    text = str(why or "")
-    return text[:1].upper() + text[1:]
+        code, params = str(why.get("code", "")), why.get("params", {})
+        told = [_rendered(code, params, each) for each in LANGUAGES]
+        if reason in told:
+            reason = _rendered(code, params, language)
+    return reason[:1].upper() + reason[1:]
+
+
+def _rendered(code: str, params: Any, language: str) -> str:
+    try:
+        return render(code, params, language)
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _rung(
@@ -95,7 +120,16 @@ def _rung(
         Figure(name, _number(row.get(name)), _number(row.get(f"{name}_se")), _is_best(name, row, rungs))
         for name in measures
     ]
-    return Rung(row["name"], states.get(row["name"], ""), figures)
+    return Rung(row["name"], states.get(row["name"], ""), figures, *_ahead(metrics, row["name"]))
+
+
+def _ahead(metrics: Mapping[str, Any], name: str) -> tuple[float | None, float | None]:
+    differences = metrics.get("differences")
+    found = differences.get(name) if isinstance(differences, Mapping) else None
+    if not isinstance(found, Mapping) or (mean := _number(found.get("mean"))) is None:
+        return None, None
+    errors = [error for key in ("se_by_customer", "se") if (error := _number(found.get(key))) is not None]
+    return -mean, max(errors, default=None)
 
 
 def _name(rung: Any) -> Any:

@@ -10,13 +10,14 @@ from django import template
 from django.utils.translation import gettext, ngettext
 
 from saldo.core.money import from_mills
+from saldo.core.risk_reasons import missing_name
 from saldo.interfaces.web.forecast_labels import (
     AS_NUMBER,
     IN_DAYS,
     SCORES,
-    data_label,
     feature_label,
     reason_in_words,
+    rung_label,
     warning_label,
     warning_text,
 )
@@ -112,8 +113,8 @@ def _late(which: str, days: int) -> str:
 
 @register.filter
 def warned(warning: Any) -> str:
-    """A warning as a sentence: "Dal 12/10 paga in media 14 giorni dopo il solito"."""
-    return warning_text(warning, language(), day)
+    """A warning as a sentence: "Dal 12/10/2026 paga circa 14 giorni più tardi del solito"."""
+    return warning_text(warning, day)
 
 
 @register.filter
@@ -214,9 +215,28 @@ def cash_judged(score: Any, naive: Any) -> str:
 
 
 @register.filter
-def why(text: Any) -> str:
-    """Why a version came into use: what a person wrote, or a code of the backtest."""
-    return why_text(text, language())
+def why(row: Any, metrics: Mapping[str, Any] | None = None) -> str:
+    """Why a version came into use: as a person wrote it, or as the backtest told it."""
+    return why_text(row.reason, row.metrics if metrics is None else metrics, language())
+
+
+@register.filter
+def rung_name(name: str) -> str:
+    return rung_label(name)
+
+
+@register.filter
+def leak_words(leak: Mapping[str, Any]) -> str:
+    """What gave a column away, as the report told it."""
+    words = leak.get("words")
+    if isinstance(words, Mapping):
+        return str(words.get(language(), ""))
+    return f"AUC {decimals(leak['auc'], 2)}" if isinstance(leak.get("auc"), float) else ""
+
+
+@register.filter
+def signed_days(value: float) -> str:
+    return _signed(value, 2)
 
 
 @register.filter
@@ -231,7 +251,7 @@ def iso_day(text: Any) -> str:
 @register.filter
 def lacking(name: str) -> str:
     """What a score did not have."""
-    return data_label(name, language())
+    return missing_name(name, language())
 
 
 @register.filter

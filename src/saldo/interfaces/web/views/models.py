@@ -15,11 +15,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from saldo.core.errors import SaldoError
 from saldo.flows.jobs import defer_training
 from saldo.flows.score_cash import forecast_scores
-from saldo.identity.model_versions import ModelRow, model_in_use, model_version, models_of, promotions_of
+from saldo.identity.model_versions import (
+    ModelRow,
+    PromotionRow,
+    model_in_use,
+    model_version,
+    models_of,
+    promotions_of,
+)
 from saldo.identity.registry import promote
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.forecast_labels import ENGINES
-from saldo.interfaces.web.model_page import report_of
+from saldo.interfaces.web.model_page import learnt_from, report_of
 from saldo.risk.desk import training_material
 
 VERSIONS = 30
@@ -53,7 +60,8 @@ def models_page(request: HttpRequest) -> HttpResponse:
     shown: dict[str, Any] = {
         "engine": engine, "engines": list(ENGINES), "used": used, "versions": versions,
         "report": report_of(used.metrics) if used else None,
-        "promotions": promotions_of(company_id, engine, VERSIONS),
+        "learnt": learnt_from(used.metrics) if used else {},
+        "promotions": _told(company_id, engine, versions),
         "least_paid": LEAST_PAID, "good_months": GOOD_MONTHS,
     }  # fmt: skip
     if used is None:
@@ -61,6 +69,16 @@ def models_page(request: HttpRequest) -> HttpResponse:
     elif engine == "payment_date":
         shown["scores"] = forecast_scores(desk.ctx, company_id)
     return render(request, "web/models/page.html", shown)
+
+
+def _told(
+    company_id: int, engine: str, versions: list[ModelRow]
+) -> list[tuple[PromotionRow, dict[str, Any]]]:
+    """What was in use when, each with the backtest of its version, in whose words it may say why."""
+    metrics = {row.id: row.metrics for row in versions}
+    return [
+        (row, metrics.get(row.model_version_id, {})) for row in promotions_of(company_id, engine, VERSIONS)
+    ]
 
 
 def _version(desk: Desk, version_id: int) -> ModelRow:
