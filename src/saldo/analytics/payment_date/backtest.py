@@ -21,6 +21,7 @@ from saldo.analytics.book import Book
 from saldo.analytics.curves import DAILY, Curves, paid_within
 from saldo.analytics.leak_audit import book_leaks, without
 from saldo.analytics.payment_date import scoring
+from saldo.analytics.payment_date.bayes import EMPIRICAL_BAYES
 from saldo.analytics.payment_date.evaluation import METRICS, Score, judge, score
 from saldo.analytics.payment_date.ladder import NAMES, POINTS, rung
 from saldo.analytics.payment_date.questions import (
@@ -229,6 +230,11 @@ class BacktestReport:
         }  # fmt: skip
 
 
+def fallback(names: Sequence[str]) -> str:
+    """Without a comparison: what says something when it knows nothing, else the simplest."""
+    return EMPIRICAL_BAYES if EMPIRICAL_BAYES in names else names[0]
+
+
 def _iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
@@ -236,13 +242,7 @@ def _iso(day: date | None) -> str | None:
 def without_leaks(book: Book, as_of: date) -> tuple[Book, tuple[dict[str, Any], ...]]:
     """The book without the columns that tell the outcome, doubtful ones too, and what was found of each."""
     found = book_leaks(book, as_of)
-    listed = tuple(
-        {
-            "feature": one.column, "code": one.code, "measure": one.measure, "value": one.value,
-            "is_certain": one.is_certain, "excluded": True, "words": {lang: one.words(lang) for lang in ("it", "en")},
-        }
-        for one in found
-    )  # fmt: skip
+    listed = tuple({**one.as_json(), "excluded": one.column in book.extra} for one in found)
     return without(book, [one.column for one in found]), listed
 
 
@@ -261,7 +261,7 @@ def backtest(
 
     end = last_known(book)
     if end is None:
-        return BacktestReport(names[0], {"code": "rung_nothing_known", "params": {}}, ())
+        return BacktestReport(fallback(names), {"code": "rung_nothing_known", "params": {}}, ())
     book, leaks = without_leaks(book, end)
     try:
         span = span_of(book, first, last)

@@ -29,6 +29,10 @@ OWN = (
 )  # fmt: skip
 
 
+# Rungs that say the same of every customer.
+ACCOUNT_BLIND = ("due_date", "pooled_km")
+
+
 @runtime_checkable
 class _FromFeatures(Protocol):
     """A rung that needs nothing but features: they are computed once for its curves and its facts."""
@@ -49,7 +53,11 @@ def item_forecasts(
         curves = fitted.curves_of(book, features)
     else:
         curves = fitted.curves(book, landmarks)
-    return curves, forecast_frame(curves, features, book, model_version)
+    frame = forecast_frame(curves, features, book, model_version)
+    if fitted.name in ACCOUNT_BLIND:
+        above = pl.when(pl.col("rung") == "insufficient").then("rung").otherwise(pl.lit("portfolio"))
+        frame = frame.with_columns(above.alias("rung"))
+    return curves, frame
 
 
 def forecast_frame(
@@ -112,6 +120,8 @@ def _date(days: Floats, name: str) -> pl.Expr:
 
 def _levels(features: pl.DataFrame, book: Book, prior: DelayPrior) -> pl.Series:
     """rung: the level whose history carries the forecast: account, segment, portfolio or insufficient."""
+    if features.is_empty():
+        return pl.Series("rung", [], dtype=pl.String)
     last = features["as_of"].max()
     ended = book.ends.filter((pl.col("cause") == "paid") & (pl.col("known_date") <= last))
     paid = book.items.select("item_id", "segment").join(ended, on="item_id", how="semi")

@@ -24,8 +24,8 @@ from saldo.analytics.payment_date.ladder import NAMES, rung
 from saldo.analytics.payment_date.rungs import Fitted
 from saldo.core.errors import SaldoError
 
-# Fewer questions compare nothing.
-LEAST_QUESTIONS = 50
+# Fewer items judged compare nothing: what stands on a stated prior stays.
+LEAST_ITEMS = 200
 ERRORS = 1.0
 
 
@@ -43,26 +43,26 @@ def choose(book: Book, as_of: date, names: Sequence[str] = NAMES) -> Choice:
     try:
         span = protocol.span_of(book, end=as_of, last=_last_document(book, as_of))
     except ValueError:
-        return Choice(_fallback(names), {"code": "rung_too_short", "params": {"items": len(book.items)}})
+        return Choice(
+            protocol.fallback(names), {"code": "rung_too_short", "params": {"items": len(book.items)}}
+        )
     trial = protocol.trial_of(book, span)
     kept = np.concatenate([~trial.issued.is_gone, ~trial.opened.is_gone])
-    if int(kept.sum()) < LEAST_QUESTIONS:
-        params = {"items": len(trial.issued), "least": LEAST_QUESTIONS}
-        return Choice(_fallback(names), {"code": "rung_too_few", "params": params})
+    items = int((~trial.issued.is_gone).sum())
+    if items < LEAST_ITEMS:
+        return Choice(
+            protocol.fallback(names),
+            {"code": "rung_too_few", "params": {"items": items, "least": LEAST_ITEMS}},
+        )
     found = {name: protocol.losses(name, book, trial) for name in names}
     losses = {name: loss[kept] for name, loss in found.items() if not isinstance(loss, str)}
     accounts = np.concatenate([trial.issued.accounts, trial.opened.accounts])[kept]
-    return _simplest(losses, accounts, int((~trial.issued.is_gone).sum()))
+    return _simplest(losses, accounts, items)
 
 
 def _last_document(book: Book, as_of: date) -> date | None:
     last = book.items["document_date"].max()
     return min(last, as_of) if isinstance(last, date) else None
-
-
-def _fallback(names: Sequence[str]) -> str:
-    """Without a comparison: what knows when it knows nothing, else the simplest."""
-    return "empirical_bayes" if "empirical_bayes" in names else names[0]
 
 
 def _simplest(losses: dict[str, scoring.Floats], accounts: scoring.Ints, items: int) -> Choice:
