@@ -10,7 +10,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from saldo.core import behavior_reasons, cash_reasons, model_reasons, risk_reasons, warning_reasons
+from saldo.core import (
+    behavior_reasons,
+    cash_reasons,
+    forecast_reasons,
+    model_reasons,
+    risk_reasons,
+    warning_reasons,
+)
 from saldo.core.words import count_text, date_text, money_text, number_text, percent_text
 
 Params = Mapping[str, Any]
@@ -190,7 +197,7 @@ _EN: dict[str, Wording] = {
     "contact_would_remove": lambda p: "a contact logged today takes it off this block",
 }
 
-_OTHERS = (cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons)
+_OTHERS = (cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons, forecast_reasons)
 WORDINGS: dict[str, dict[str, Wording]] = {
     "it": _IT | {code: wording for each in _OTHERS for code, wording in each.IT.items()},
     "en": _EN | {code: wording for each in _OTHERS for code, wording in each.EN.items()},
