@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from saldo.analytics.default_risk import altman, combine
+from saldo.analytics.default_risk import additive, altman, challenger, combine
 from saldo.analytics.default_risk.classes import (
     class_of,
     log_odds_of_points,
@@ -29,6 +30,18 @@ from saldo.core.reasons import render
 from saldo.core.risk_reasons import missing_name, ratio_name
 
 AS_OF = date(2026, 6, 30)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_rounds() -> Iterator[None]:
+    """The same code with fewer trees: portfolios here are small, and seconds count."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(additive, "STAGES", (25, 50, 100))
+        patch.setattr(challenger, "STAGES", (25, 50))
+        patch.setattr(challenger, "SCOUT_ROUNDS", 20)
+        yield
+
+
 SOUND = {
     "total_assets": "1000", "current_assets": "600", "cash": "100", "inventory": "100",
     "receivables": "300", "equity": "500", "retained_earnings": "300", "current_liabilities": "200",
@@ -97,15 +110,15 @@ def test_ratios_are_missing_rather_than_guessed() -> None:
 
 
 def test_altman_by_hand() -> None:
-    x = [np.array([value]) for value in (0.4, 0.3, 0.12, 1.0)]
-    z = altman.z_score(*x)
+    x = np.array([[0.4, 0.3, 0.12, 1.0]])
+    z = altman.z_score(x)
     assert z[0] == pytest.approx(3.25 + 6.56 * 0.4 + 3.26 * 0.3 + 6.72 * 0.12 + 1.05 * 1.0)
     assert [altman.zone(value) for value in (4.34, 4.36, 5.84, 5.86)] == ["distress", "grey", "grey", "safe"]
-    parts = altman.contributions(*x)
+    parts = altman.contributions(x)
     middle = float(altman.log_odds_of(altman.MIDDLE))
     assert middle + parts.sum() == pytest.approx(float(altman.log_odds_of(z)[0]))
     assert float(altman.log_odds_of(4.0)) - float(altman.log_odds_of(5.0)) == pytest.approx(np.log(2.0))
-    assert np.isnan(altman.z_score(x[0], x[1], x[2], np.array([np.nan]))[0])
+    assert np.isnan(altman.z_score(np.array([[0.4, 0.3, 0.12, np.nan]]))[0])
 
 
 # ---- ratings and classes -----------------------------------------------------------------------------------
@@ -294,9 +307,21 @@ def test_too_few_outcomes_leave_altman_and_move_the_base_rate() -> None:
     model = train_statements(sheets, outcomes)
     assert model.statement is None
     assert policy().base_rate < model.base_rate < outcomes["defaulted"].mean()
+    assert model.usual_z is None
     scores = score_customers(accounts(1), sheets, ratings(), None, date(2025, 6, 30), model)
     assert "altman" in json.loads(scores["parts"][0])
     assert train_statements(sheets, outcomes.head(0)).base_rate == pytest.approx(policy().base_rate)
+
+
+def test_altman_is_read_against_the_portfolios_usual_company() -> None:
+    """A company like most others defaults as often as most others, whatever the zone says."""
+    z = float(altman.z_score(np.array([[0.4, 0.3, 0.12, 1.0]]))[0])
+    asked = statements((1, date(2025, 12, 31), SOUND), (2, date(2025, 12, 31), WEAK))
+    model = RiskModel(0.06, usual_z=z)
+    usual, weak, nobody = score_customers(accounts(1, 2, 3), asked, ratings(), None, AS_OF, model)["pd"]
+    assert usual == pytest.approx(0.06)
+    assert nobody == pytest.approx(0.06)
+    assert weak > 0.15
 
 
 def test_training_looks_only_at_figures_known_by_then() -> None:

@@ -20,6 +20,7 @@ from saldo.analytics.default_risk.measures import Floats, Ints
 NAME = "altman_z"
 CONSTANT = 3.25
 WEIGHTS: Mapping[str, float] = {"x1": 6.56, "x2": 3.26, "x3": 6.72, "x4": 1.05}
+_WEIGHTS = np.array(list(WEIGHTS.values()))
 # The ratios by their names in ratios.toml.
 RATIOS: Mapping[str, str] = {
     "x1": "working_capital_share",
@@ -31,33 +32,25 @@ DISTRESS, SAFE = 4.35, 5.85
 DISTRESS_ZONE, GREY_ZONE, SAFE_ZONE = "distress", "grey", "safe"
 # A ratio beyond these bounds says no more than the bound: X4 of a company without debts has no limit.
 LEAST, MOST = -4.0, 10.0
-# How Z'' is read as a probability where a portfolio has no outcomes of its own: log-odds of default within a
-# year = LOG_ODDS_AT_GREY - LOG_ODDS_SLOPE x (Z'' - middle of the grey zone). These two are stated assumptions
-# (2% in the middle, odds that halve with each point), to be replaced by outcomes as soon as there are some.
+# How Z'' is read as a probability where a portfolio has no outcomes of its own: the odds of default within a
+# year double with each point less. STATED ASSUMPTION: 2% in the middle of the grey zone; where a model knows
+# the portfolio's base rate and its usual Z'', that rate at that Z''.
 MIDDLE = (DISTRESS + SAFE) / 2.0
-LOG_ODDS_AT_GREY = float(np.log(0.02 / 0.98))
+LOG_ODDS_AT_MIDDLE = float(np.log(0.02 / 0.98))
 LOG_ODDS_SLOPE = float(np.log(2.0))
 
 
-def z_score(x1: Floats, x2: Floats, x3: Floats, x4: Floats) -> Floats:
-    """Z'' of ratios as they are (0.12 is 12%), NaN where one is missing."""
-    ratios = {"x1": x1, "x2": x2, "x3": x3, "x4": x4}
-    total = np.full(np.shape(x1), CONSTANT)
-    for name, weight in WEIGHTS.items():
-        total = total + weight * np.clip(np.asarray(ratios[name], dtype=np.float64), LEAST, MOST)
-    return np.asarray(total, dtype=np.float64)
+def z_score(ratios: Floats) -> Floats:
+    """Z'' of ratios X1 to X4 (rows, 4) as they are (0.12 is 12%), NaN where one is missing."""
+    return np.asarray(CONSTANT + np.clip(ratios, LEAST, MOST) @ _WEIGHTS)
 
 
-def contributions(x1: Floats, x2: Floats, x3: Floats, x4: Floats) -> Floats:
-    """(rows, 4): what each ratio adds to the log-odds of ``log_odds_of``; with those of the middle of the
-    grey zone they add up to it. 0 where a ratio is missing. A ratio adds nothing where it brings its equal
-    part of the way from the constant to that middle."""
-    share = (MIDDLE - CONSTANT) / len(WEIGHTS)
-    out = np.zeros((len(x1), len(WEIGHTS)))
-    for at, (ratio, weight) in enumerate(zip((x1, x2, x3, x4), WEIGHTS.values(), strict=True)):
-        part = weight * np.clip(np.asarray(ratio, dtype=np.float64), LEAST, MOST) - share
-        out[:, at] = np.where(np.isnan(part), 0.0, -LOG_ODDS_SLOPE * part)
-    return out
+def contributions(ratios: Floats, middle: float = MIDDLE) -> Floats:
+    """(rows, 4): what each ratio adds to the log-odds of ``log_odds_of``; with those at ``middle`` they add
+    up to it. 0 where a ratio is missing. A ratio adds nothing where it brings its equal part of the way from
+    the constant to the middle."""
+    parts = np.clip(ratios, LEAST, MOST) * _WEIGHTS - (middle - CONSTANT) / len(_WEIGHTS)
+    return np.where(np.isnan(parts), 0.0, -LOG_ODDS_SLOPE * parts)
 
 
 def zone(z: float) -> str:
@@ -65,9 +58,11 @@ def zone(z: float) -> str:
     return DISTRESS_ZONE if z < DISTRESS else SAFE_ZONE if z > SAFE else GREY_ZONE
 
 
-def log_odds_of(z: Floats | float) -> Floats:
+def log_odds_of(
+    z: Floats | float, middle: float = MIDDLE, log_odds_at_middle: float = LOG_ODDS_AT_MIDDLE
+) -> Floats:
     """Log-odds of default within a year by the stated assumption."""
-    return np.asarray(LOG_ODDS_AT_GREY - LOG_ODDS_SLOPE * (np.asarray(z, dtype=np.float64) - MIDDLE))
+    return np.asarray(log_odds_at_middle - LOG_ODDS_SLOPE * (np.asarray(z, dtype=np.float64) - middle))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,7 @@ class AltmanRung:
     name: str = NAME
 
     def log_odds(self, values: Floats) -> Floats:
-        z = z_score(*(values[:, at] for at in self.positions))
+        z = z_score(values[:, self.positions])
         return self.calibration(-np.where(np.isnan(z), self.typical, z))
 
     def as_record(self) -> dict[str, Any]:
@@ -94,6 +89,6 @@ class AltmanRung:
 
 def fit(values: Floats, outcomes: Ints, positions: tuple[int, int, int, int]) -> AltmanRung:
     """Two numbers learnt: where Z'' lies on the log-odds, and how steep."""
-    z = z_score(*(values[:, at] for at in positions))
+    z = z_score(values[:, positions])
     typical = float(np.nanmedian(z)) if not np.isnan(z).all() else MIDDLE
     return AltmanRung(positions, calibrated(-np.where(np.isnan(z), typical, z), outcomes), typical)

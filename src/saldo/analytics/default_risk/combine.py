@@ -7,6 +7,7 @@ it is cut at 0 and 100.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from saldo.analytics.default_risk.classes import class_of, points_of, score_of
-from saldo.analytics.default_risk.measures import chance, logit
+from saldo.analytics.default_risk.classes import class_of, scale, score_of
+from saldo.analytics.default_risk.measures import logit
 
 STATEMENT, ALTMAN, RATING_GIVEN, RATING_SCALE, BEHAVIOR = (
     "statement", "altman", "rating_given", "rating_scale", "behavior",
@@ -112,6 +113,7 @@ def combined(parts: Sequence[Part], as_of: date, base_rate: float, by: Policy | 
     """One probability of the parts that are valid on ``as_of``; of none, the base rate."""
     rules = by or policy()
     base = float(logit(base_rate))
+    per_log_odds = -scale().points_per_log_odds
     there = [part for part in parts if part.valid_until >= as_of]
     pulls = [_pull(part, rules) for part in there]
     total = sum(pulls) + rules.base_pull
@@ -123,21 +125,21 @@ def combined(parts: Sequence[Part], as_of: date, base_rate: float, by: Policy | 
         distance = part.log_odds - base
         log_odds += weight * distance
         told[part.kind] = {
-            "pd": round(float(chance(part.log_odds)), 6),
+            "pd": round(_chance(part.log_odds), 6),
             "weight": round(weight, 4),
-            "points": round(float(points_of(weight * distance)), 2),
+            "points": round(per_log_odds * weight * distance, 2),
         }
         sizes = [distance if one.contribution is None else one.contribution for one in part.reasons]
         named = [*part.reasons, Reason(REST, None, {"part": part.kind})]
         for one, size in zip(named, [*sizes, distance - sum(sizes)], strict=True):
-            points = round(float(points_of(weight * size)), 2)
+            points = round(per_log_odds * weight * size, 2)
             if points:
                 reasons.append({"code": one.code, "params": {**one.params, "points": points}})
     reasons.sort(key=lambda one: -abs(one["params"]["points"]))
     told["base"] = {"pd": round(base_rate, 6), "weight": round(rules.base_pull / total, 4)}
     return Combined(
         log_odds=log_odds,
-        pd=float(chance(log_odds)),
+        pd=_chance(log_odds),
         score=round(float(score_of(log_odds))),
         risk_class=class_of(log_odds),
         parts=told,
@@ -145,6 +147,11 @@ def combined(parts: Sequence[Part], as_of: date, base_rate: float, by: Policy | 
         base_points=float(score_of(base)),
         valid_until=min([part.valid_until for part in there] + [as_of + timedelta(days=rules.score_days)]),
     )
+
+
+def _chance(log_odds: float) -> float:
+    """As ``measures.chance``, of one number: portfolios are scored one customer after another."""
+    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -50.0), 50.0)))
 
 
 def _pull(part: Part, rules: Policy) -> float:

@@ -146,11 +146,13 @@ def _read(values: Floats, names: tuple[str, ...], model: RiskModel | None) -> tu
                 contributions[:, at] = own[:, places[name]]
         log_odds = model.statement.log_odds(given)
         return STATEMENT, np.where(np.isnan(given).all(axis=1), np.nan, log_odds), contributions
-    at_ratios = [names.index(altman.RATIOS[key]) for key in altman.WEIGHTS]
-    x = [values[:, at] for at in at_ratios]
+    used = [names.index(name) for name in altman.RATIOS.values()]
+    middle, at_middle = altman.MIDDLE, altman.LOG_ODDS_AT_MIDDLE
+    if model is not None and model.usual_z is not None:
+        middle, at_middle = model.usual_z, float(logit(model.base_rate))
     contributions = np.zeros(values.shape)
-    contributions[:, at_ratios] = altman.contributions(*x)
-    return ALTMAN, altman.log_odds_of(altman.z_score(*x)), contributions
+    contributions[:, used] = altman.contributions(values[:, used], middle)
+    return ALTMAN, altman.log_odds_of(altman.z_score(values[:, used]), middle, at_middle), contributions
 
 
 def rating_parts(ratings: pl.DataFrame, as_of: date) -> Found:

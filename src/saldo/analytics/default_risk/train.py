@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from saldo.analytics.default_risk import additive
+from saldo.analytics.default_risk import additive, altman
 from saldo.analytics.default_risk.additive import Additive
 from saldo.analytics.default_risk.backtest import FOLDS, backtest_default_risk, prepared
 from saldo.analytics.default_risk.combine import policy
@@ -25,6 +26,8 @@ FORMAT = 1
 BASE_RATE_ROWS = 50
 # Beyond so many rows fewer folds judge as well.
 MANY_ROWS, FOLDS_OF_MANY = 20_000, 3
+# Of fewer statements no usual Z'' is learnt.
+LEAST_STATEMENTS = 30
 _TARGET, _CUSTOMER = "defaulted", "customer_id"
 _CANNOT = (
     "default_risk_too_few",
@@ -37,10 +40,12 @@ _CANNOT = (
 @dataclass(frozen=True, slots=True)
 class RiskModel:
     """base_rate: share of customers that default within a year. statement: from ratios to log-odds, None
-    where there were too few outcomes (then Altman's Z'' reads the statements). metrics: the backtest."""
+    where there were too few outcomes (then Altman's Z'' reads the statements). usual_z: the median Z'' of the
+    portfolio, None where too few statements are known. metrics: the backtest."""
 
     base_rate: float
     statement: Additive | None = None
+    usual_z: float | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
@@ -49,6 +54,7 @@ class RiskModel:
             "format": FORMAT,
             "base_rate": self.base_rate,
             "statement": None if self.statement is None else self.statement.as_record(),
+            "usual_z": self.usual_z,
             "metrics": dict(self.metrics),
         }
 
@@ -61,6 +67,7 @@ class RiskModel:
         return RiskModel(
             float(record["base_rate"]),
             None if statement is None else additive.from_record(statement),
+            None if record["usual_z"] is None else float(record["usual_z"]),
             dict(record["metrics"]),
         )
 
@@ -80,6 +87,7 @@ def train_statements(
     frame = _design(statements, known)
     if frame is None:
         return RiskModel(base_rate)
+    usual_z = _usual_z(frame)
     folds = folds if frame.height < MANY_ROWS else min(folds, FOLDS_OF_MANY)
     try:
         report = backtest_default_risk(frame, _TARGET, folds, seed, group=_CUSTOMER)
@@ -87,10 +95,17 @@ def train_statements(
     except SaldoError as error:
         if error.code not in _CANNOT:
             raise
-        return RiskModel(base_rate)
+        return RiskModel(base_rate, usual_z=usual_z)
     inner = inner_folds(ready.outcomes, seed, ready.groups)
     statement = additive.fit(ready.values, ready.outcomes, ready.columns, inner)
-    return RiskModel(base_rate, statement, report.as_json())
+    return RiskModel(base_rate, statement, usual_z, report.as_json())
+
+
+def _usual_z(ratios: pl.DataFrame) -> float | None:
+    """The median Z'' of these statements."""
+    z = altman.z_score(ratios.select(*altman.RATIOS.values()).to_numpy())
+    known = z[~np.isnan(z)]
+    return float(np.median(known)) if len(known) >= LEAST_STATEMENTS else None
 
 
 def _design(statements: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame | None:
