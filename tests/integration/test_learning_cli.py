@@ -253,26 +253,28 @@ def test_a_forecast_as_it_was_known_then_keeps_nothing(book: None) -> None:
     assert now["items"] and now["weeks"]
 
 
-def test_training_promotes_and_can_be_taken_back(book: None) -> None:
-    learnt = told(saldo("train", "--as-of", "2025-11-30", "--json"))["models"]
-    first = next(one for one in learnt if one["engine"] == "payment_date")
-    assert first["promoted"] and first["reason"] and first["metrics"]["rungs"]
-    told(saldo("train", "--as-of", str(LAST), "--json"))
-    rows = [
-        row for row in told(saldo("models", "list", "--json"))["models"] if row["engine"] == "payment_date"
-    ]
-    assert [row["in_use"] for row in rows] == [True, False] and rows[1]["version"] == first["version"]
+def _payment_models() -> list[dict[str, Any]]:
+    rows = told(saldo("models", "list", "--json"))["models"]
+    return [row for row in rows if row["engine"] == "payment_date"]
+
+
+def test_models_are_kept_put_in_use_and_taken_back(book: None) -> None:
+    for day in ("2025-11-30", str(LAST)):
+        learnt = told(saldo("train", "--as-of", day, "--json"))["models"]
+        one = next(one for one in learnt if one["engine"] == "payment_date")
+        # Sixty invoices are too few to put a learnt model in use by itself.
+        assert not one["promoted"] and one["reason"] and one["metrics"]["rungs"]
+    newer, older = (row["version"] for row in _payment_models())
+    for version in (older, newer):
+        assert saldo("models", "promote", version, "--reason", "looked at").exit_code == 0
+    assert [row["in_use"] for row in _payment_models()] == [True, False]
     back = saldo("models", "rollback", "--reason", "too hopeful")
-    assert back.exit_code == 0 and first["version"] in back.output
-    rows = [
-        row for row in told(saldo("models", "list", "--json"))["models"] if row["engine"] == "payment_date"
-    ]
+    assert back.exit_code == 0 and older in back.output
+    rows = _payment_models()
     assert [row["in_use"] for row in rows] == [False, True] and rows[1]["reason"] == "too hopeful"
-    again = saldo("models", "promote", rows[0]["version"], "--reason", "it was right")
-    assert again.exit_code == 0
     assert saldo("models", "promote", "nothing", "--reason", "x").exit_code == 2
-    weeks = told(saldo("forecast", "--as-of", str(LAST), "--json"))
-    assert weeks["items"][0]["rung"]
+    items = told(saldo("forecast", "--as-of", str(LAST), "--json"))["items"]
+    assert sum(row["items"] for row in items) > 0
 
 
 def test_models_without_any_says_so(db: None) -> None:

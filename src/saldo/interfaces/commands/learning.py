@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from saldo.identity.model_versions import ModelRow
     from saldo.identity.queries import CompanyRow
 
-ENGINES = ("payment_date", "default_risk")
+ENGINES = ("payment_date", "default_risk", "early_warning")
 
 
 @click.command()
@@ -54,7 +54,7 @@ def train(as_of: datetime | None, company: str | None, as_json: bool) -> None:
         print_json({"as_of": ctx.as_of.isoformat(), "models": told})
         return
     for one in told:
-        state = "in use from now on" if one["promoted"] else "in use already"
+        state = "in use from now on" if one["promoted"] else "kept; what was in use stays"
         made = f"{one['version']} ({one['rung']}), {state}" if one["version"] else "no model"
         click.echo(f"{one['company']} {one['engine']}: {made}")
         rungs = one["metrics"].get("rungs")
