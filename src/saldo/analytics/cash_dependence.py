@@ -93,6 +93,8 @@ def estimate_dependence(
     prior = prior or default_priors().cash
     if landmarks.is_empty():
         return stated_dependence(prior)
+    items = book.items.join(landmarks, on="item_id", how="semi")
+    book = replace(book, items=items, ends=book.ends.join(items, on="item_id", how="semi"))
     facts = balances(book, landmarks)
     amount = facts["balance_mills"].to_numpy().astype(np.float64)
     amount = np.minimum(amount, np.quantile(amount, AMOUNT_QUANTILE))
