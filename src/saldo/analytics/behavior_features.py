@@ -110,7 +110,6 @@ def _paying(known: Book, as_of: date) -> pl.DataFrame:
             "paid": seen.paid,
             "parted": seen.parted_at,
             "returned": seen.returned_at,
-            "receipt": seen.is_receipt,
         }
     )
     ago, delay = pl.col("ago"), pl.col("delay")
@@ -120,7 +119,6 @@ def _paying(known: Book, as_of: date) -> pl.DataFrame:
     old_enough = in_year & ((ago >= _LONG_DAYS) | pl.col("paid"))
     rise = delay.filter(recent).mean() - delay.filter(earlier).mean()
     enough = (recent.sum() >= _FEWEST_RECENT) & (earlier.sum() >= _FEWEST_RECENT)
-    receipts = in_year & pl.col("receipt")
     return frame.group_by("account_id").agg(
         n_history=pl.col("paid").sum(),
         late_share=(delay.filter(in_year) > _LATE_DAYS).mean(),
@@ -128,7 +126,7 @@ def _paying(known: Book, as_of: date) -> pl.DataFrame:
         delay_rise=pl.when(enough).then(rise),
         over_60_share=(delay.filter(old_enough) >= _LONG_DAYS).mean(),
         parted_share=(pl.col("parted") <= ago).filter(in_year).mean(),
-        returned_share=(pl.col("returned") <= ago).filter(receipts).mean(),
+        returned_share=(pl.col("returned") <= ago).filter(in_year).mean(),
     )
 
 

@@ -45,7 +45,7 @@ class WarningPolicy:
     """
 
     false_alarms: float = 0.05
-    shares: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    shares: tuple[float, float, float] = (0.94, 0.03, 0.03)
     least_days: int = 7
     watched: Watched = field(default_factory=Watched)
 

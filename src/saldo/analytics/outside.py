@@ -65,11 +65,9 @@ def latest(outside: pl.DataFrame | None, as_of: date) -> pl.DataFrame:
 
 
 def usual_pd(opinions: pl.DataFrame) -> float | None:
-    """The middle opinion (geometric mean of the odds); None where there are too few to compare with."""
-    if opinions.height < _FEWEST:
-        return None
-    middle = float(np.mean(_log_odds(opinions["pd"].to_numpy())))
-    return float(1.0 / (1.0 + np.exp(-middle)))
+    """The mean opinion, which is what can be said of a customer on whom there is none; None where there are
+    too few to tell."""
+    return float(opinions["pd"].to_numpy().mean()) if opinions.height >= _FEWEST else None
 
 
 def leanings(opinions: pl.DataFrame, accounts: Ints) -> Floats:

@@ -20,16 +20,17 @@ QUARTER_DAYS = 91
 _QUIET_DAYS = 91
 _STEP_DAYS = 14
 # Account-quarters that are lived again, of as many accounts at most.
-_QUARTERS, _MOST_ACCOUNTS, _MOST_TIMES = 4_000, 2_500, 40
+_QUARTERS, _MOST_ACCOUNTS, _MOST_TIMES = 4_000, 2_500, 12
 # With fewer accounts their own items say nothing of how often chance looks like a change.
 _FEWEST_ACCOUNTS = 10
-# Who was this clearly changed on a look back is no example of chance: an unchanged account gets there in one
-# case of twenty.
-_CLEARLY = float(np.log(20.0))
+# Who was this clearly changed on a look back (seven to one) is no example of chance.
+_CLEARLY = 2.0
 _LOOK_BACK_DAYS, _LOOK_EVERY_DAYS = 540, 60
 # Evidence of less than two to one is none, however rarely it occurs.
 LEAST = float(np.log(2.0))
 _MOST, _GRID = 8.0, 0.05
+# Evidence below this speaks against a change, whatever others say of the customer.
+_AGAINST = -0.5
 _SEED = 20_261
 
 
@@ -49,9 +50,9 @@ class Watched:
 
 
 def strength(total: Floats, leaning: Floats) -> Floats:
-    """Log odds of a change by account: the evidence with what others say added, where the payments
-    themselves speak for a change; minus infinity elsewhere."""
-    return np.where(total > 0, total + leaning, -np.inf)
+    """Log odds of a change by account: the evidence with what others say added; minus infinity where the
+    payments themselves speak against a change."""
+    return np.where(total > _AGAINST, total + leaning, -np.inf)
 
 
 def threshold(

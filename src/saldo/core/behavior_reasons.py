@@ -78,7 +78,7 @@ IT: dict[str, Wording] = {
     "behavior_delay_rise": _rise_it,
     "behavior_over_60_share": lambda p: f"partite oltre 60 giorni di ritardo nell'anno: {_share(p, 'it')}",
     "behavior_parted_share": lambda p: f"partite pagate in parte nell'anno: {_share(p, 'it')}",
-    "behavior_returned_share": lambda p: f"RiBa e SDD insoluti nell'anno: {_share(p, 'it')}",
+    "behavior_returned_share": lambda p: f"partite tornate insolute nell'anno: {_share(p, 'it')}",
     "behavior_broken_promises": _promises_it,
     "behavior_overdue_share": lambda p: f"scaduto sul totale aperto: {_share(p, 'it')}",
     "behavior_oldest_days": lambda p: _oldest(p, "it"),
@@ -92,7 +92,7 @@ EN: dict[str, Wording] = {
     "behavior_over_60_share": lambda p: f"items more than 60 days late within the year: {_share(p, 'en')}",
     "behavior_parted_share": lambda p: f"items paid in part within the year: {_share(p, 'en')}",
     "behavior_returned_share": lambda p: (
-        f"RiBa and direct debits returned within the year: {_share(p, 'en')}"
+        f"items that came back unpaid within the year: {_share(p, 'en')}"
     ),
     "behavior_broken_promises": _promises_en,
     "behavior_overdue_share": lambda p: f"overdue share of what is open: {_share(p, 'en')}",
