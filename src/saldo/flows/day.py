@@ -17,6 +17,7 @@ from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
 from saldo.flows.expected_cash import expect_cash
 from saldo.flows.facts import gather
+from saldo.flows.item_reasons import with_reasons
 from saldo.flows.plan_actions import plan_actions
 from saldo.flows.record_measures import measure
 from saldo.flows.score_portfolio import score_portfolio, version_of
@@ -94,7 +95,7 @@ def day_of(ctx: Context, company: CompanyRow) -> Day:
     worklist = plan_actions(facts, scored.forecasts, company.currency)
     return Day(
         model_version_id=version_of(ctx, scored),
-        forecasts=scored.forecasts,
+        forecasts=with_reasons(scored, book, worklist),
         worklist=worklist,
         risk=score_risk(ctx, book),
         figures=measure(facts),
