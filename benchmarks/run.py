@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cash
+from benchmarks import cash, forecast_speed, forecasts
 from benchmarks.measure import Result, measured
 from benchmarks.simulated import bench_simulated_day, bench_world
 from benchmarks.world import AS_AT, MAPPING, write_installments
@@ -201,11 +201,12 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a tenth of the size")
     parser.add_argument("--keep", action="store_true", help="keep the database")
     parser.add_argument(
-        "--only", help="names of parts, comma separated: import, day, aging, pages, world, simulated, cash"
+        "--only",
+        help="names of parts, comma separated: import, day, aging, pages, world, simulated, cash, forecasts",
     )
     options = parser.parse_args()
     scale = 10 if options.small else 1
-    parts = set((options.only or "import,day,aging,pages,world,simulated,cash").split(","))
+    parts = set((options.only or "import,day,aging,pages,world,simulated,cash,forecasts").split(","))
     _setup()
     results: list[Result] = []
 
@@ -238,6 +239,10 @@ def main() -> None:
                     cash.DEVELOPMENT_SEED, *(["--days", "20", "--warm", "20"] if options.small else [])
                 )
             )
+        if "forecasts" in parts:
+            results += forecast_speed.speed(small=options.small)
+            small = ["--size", "small", "--rounds", "20"] if options.small else []
+            add(forecasts.quality(forecasts.DEVELOPMENT_SEED, *small))
     if not options.keep:
         _admin('DROP DATABASE IF EXISTS "saldo_bench"')
     sys.exit(0 if all(one.met is not False for one in results) else 1)
