@@ -33,6 +33,8 @@ from saldo.analytics.leaks import suspicious_features
 from saldo.core.errors import SaldoError
 
 FOLDS = 10
+# Of more rows fewer folds are as sure, and learn from as many.
+MANY_ROWS, FOLDS_OF_MANY = 30_000, 5
 WORKERS = 2
 EXPLAINED, CHALLENGER = additive.NAME, challenger.NAME
 # Beyond this share of equal rows they are no copies.
@@ -119,6 +121,7 @@ class DefaultRiskReport:
             "event": self.event,
             "rows": self.rows,
             "judged": self.judged,
+            "accounts": self.rows,
             "defaults": self.defaults,
             "duplicates_dropped": self.duplicates,
             "without_outcome": self.without_outcome,
@@ -157,7 +160,7 @@ class Prepared:
 def backtest_default_risk(
     frame: pl.DataFrame,
     target: str,
-    folds: int = FOLDS,
+    folds: int | None = None,
     seed: int = 0,
     *,
     event: str | None = None,
@@ -169,15 +172,17 @@ def backtest_default_risk(
 ) -> DefaultRiskReport:
     """Every rung on every fold.
 
-    event: the value of ``target`` that is the default (guessed from its words otherwise). group: a column
-    whose rows are never parted between training and test (the company). time: a column of dates or years, by
-    which to learn only from the past. altman_ratios: columns of X1 to X4 by "x1" to "x4"; without it columns
-    of those names. progress: told (folds done, folds). Raises SaldoError where the table cannot be judged.
+    folds: by default FOLDS, or fewer where rows are many. event: the value of ``target`` that is the default
+    (guessed from its words otherwise). group: a column whose rows are never parted between training and test
+    (the company). time: a column of dates or years, by which to learn only from the past. altman_ratios:
+    columns of X1 to X4 by "x1" to "x4"; without it columns of those names. progress: told (folds done,
+    folds). Raises SaldoError where the table cannot be judged.
     """
-    if folds < 2:
+    if folds is not None and folds < 2:
         raise SaldoError("default_risk_folds", folds=folds)
     ready = prepared(frame, target, event, group, time, keep_leaks, altman_ratios)
-    rounds = splits(ready.outcomes, folds, seed, ready.groups, ready.days)
+    count = folds or (FOLDS if len(ready.outcomes) <= MANY_ROWS else FOLDS_OF_MANY)
+    rounds = splits(ready.outcomes, count, seed, ready.groups, ready.days)
     rungs = dict(RUNGS)
     if ready.altman_at is not None:
         at = ready.altman_at
@@ -258,7 +263,7 @@ def prepared(
 def _first_of_equals(frame: pl.DataFrame) -> Ints:
     """Positions of the rows that no earlier one equals in every column; all, where many have an equal."""
     plain = frame.select(
-        pl.col(name) if not kind.is_nested() else pl.lit(None).alias(name)
+        pl.col(name) if not kind.is_nested() and kind != pl.Object else pl.lit(None).alias(name)
         for name, kind in frame.schema.items()
     )
     numbered = plain.with_row_index("\x00row")

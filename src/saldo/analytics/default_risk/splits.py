@@ -12,6 +12,7 @@ from saldo.analytics.default_risk.measures import Ints
 from saldo.core.errors import SaldoError
 
 INNER = 5
+MANY_ROWS, INNER_OF_MANY = 20_000, 3
 # Less of either outcome cannot teach a model and judge it too.
 LEAST_OUTCOMES = 10
 _OUTER, _INNER = 1, 2
@@ -63,7 +64,8 @@ def inner_folds(outcomes: Ints, seed: int, groups: Ints | None = None) -> Ints:
     if groups is not None:
         groups = np.unique(groups, return_inverse=True)[1].astype(np.int64)
         rarer = min(rarer, int(groups.max()) + 1)
-    return stratified(outcomes, max(2, min(INNER, rarer)), (seed, _INNER), groups)
+    most = INNER if len(outcomes) <= MANY_ROWS else min(INNER, INNER_OF_MANY)
+    return stratified(outcomes, max(2, min(most, rarer)), (seed, _INNER), groups)
 
 
 def splits(

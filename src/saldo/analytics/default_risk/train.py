@@ -15,7 +15,7 @@ import polars as pl
 
 from saldo.analytics.default_risk import additive, altman
 from saldo.analytics.default_risk.additive import Additive
-from saldo.analytics.default_risk.backtest import FOLDS, backtest_default_risk, prepared
+from saldo.analytics.default_risk.backtest import backtest_default_risk, prepared
 from saldo.analytics.default_risk.combine import policy
 from saldo.analytics.default_risk.ratios import ratio_frame
 from saldo.analytics.default_risk.splits import inner_folds
@@ -24,8 +24,6 @@ from saldo.core.errors import SaldoError
 FORMAT = 1
 # The stated base rate counts as so many customers beside the portfolio's own.
 BASE_RATE_ROWS = 50
-# Beyond so many rows fewer folds judge as well.
-MANY_ROWS, FOLDS_OF_MANY = 20_000, 3
 # Of fewer statements no usual Z'' is learnt.
 LEAST_STATEMENTS = 30
 _TARGET, _CUSTOMER = "defaulted", "customer_id"
@@ -73,7 +71,7 @@ class RiskModel:
 
 
 def train_statements(
-    statements: pl.DataFrame, outcomes: pl.DataFrame, seed: int = 0, folds: int = FOLDS
+    statements: pl.DataFrame, outcomes: pl.DataFrame, seed: int = 0, folds: int | None = None
 ) -> RiskModel:
     """The model of these outcomes, judged first by the backtest with each customer in one fold only.
 
@@ -88,7 +86,6 @@ def train_statements(
     if frame is None:
         return RiskModel(base_rate)
     usual_z = _usual_z(frame)
-    folds = folds if frame.height < MANY_ROWS else min(folds, FOLDS_OF_MANY)
     try:
         report = backtest_default_risk(frame, _TARGET, folds, seed, group=_CUSTOMER)
         ready = prepared(frame, _TARGET, group=_CUSTOMER)
