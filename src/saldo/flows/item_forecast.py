@@ -14,6 +14,8 @@ from saldo.analytics.book import LANDMARKS, PAID, Book, balances, open_on
 from saldo.analytics.curves import DAILY
 from saldo.core.context import Context
 from saldo.flows.books import gather_book
+from saldo.flows.item_reasons import reasons_of_item
+from saldo.flows.score_portfolio import fitted_model
 from saldo.identity.model_versions import ModelRow, model_version
 from saldo.identity.models import DayRun
 from saldo.risk.queries import StoredForecast, stored_forecast
@@ -61,12 +63,26 @@ def forecast_of_item(ctx: Context, run: DayRun, account_id: int, item_id: int) -
     then = replace(ctx, as_of=run.as_of, known_at=run.known_at, company_id=run.company_id)
     book = gather_book(then, [account_id])
     model = None if stored.model_version_id is None else model_version(stored.model_version_id)
-    paid = _through(stored, run.as_of)
+    asked = pl.DataFrame({"item_id": [item_id], "as_of": [run.as_of]}, schema=LANDMARKS)
+    days, paid = _curve(stored, model, book, asked)
+    why = stored.reasons
+    if why is None:
+        why = reasons_of_item(model, book, item_id, run.as_of)
     return ItemForecast(
-        item_id, account_id, run.as_of, tuple(DAILY.tolist()), tuple(paid.tolist()), stored.p7, stored.p30,
+        item_id, account_id, run.as_of, days, paid, stored.p7, stored.p30,
         stored.p60, stored.p90, stored.p_over_90, stored.expected_date, stored.low_date, stored.high_date,
-        stored.rung, stored.reasons or [], account_facts(book, run.as_of, item_id), model,
+        stored.rung, why, account_facts(book, run.as_of, item_id), model,
     )  # fmt: skip
+
+
+def _curve(
+    stored: StoredForecast, model: ModelRow | None, book: Book, asked: pl.DataFrame
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Days after as_of and the share paid by each, by the model that the run used."""
+    if model is None or not model.content_hash:
+        return tuple(DAILY.tolist()), tuple(_through(stored, asked["as_of"][0]).tolist())
+    curves = fitted_model(model.id).curves(book, asked)
+    return tuple(curves.days.tolist()), tuple(curves.paid[0].astype(float).tolist())
 
 
 def _through(stored: StoredForecast, as_of: date) -> np.ndarray:
