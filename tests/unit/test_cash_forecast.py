@@ -150,6 +150,11 @@ def test_sales_not_yet_invoiced_are_moved_with_their_payments() -> None:
     weeks = [((day - AS_OF).days - 1) // 7 for day in (date(2026, 6, 1), date(2026, 6, 30))]
     assert np.flatnonzero(cash.mean).tolist() == weeks
     assert cash.mean[weeks] == pytest.approx([1_000_000] * 2, rel=1e-9)
+    # After four months none is old enough: what is open is taken as paid on its due day, as the others were.
+    day = date(2025, 8, 31)
+    young = sales_cash(book.known_by(day), day, 13)["EUR"]
+    # Of September; what October brings comes on Sunday the 30th of November, and so a day too late.
+    assert young.mean.sum() == pytest.approx(1_000_000, rel=1e-9)
     assert sales_cash(book.known_by(date(2025, 6, 30)), date(2025, 6, 30), 13) == {}
 
 

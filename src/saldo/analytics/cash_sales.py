@@ -2,8 +2,9 @@
 
 Each coming month is expected to look like past ones, document by document: moved by whole months with
 all that was paid on it, so that days of issue and of payment keep their place in the month, and scaled to the
-level of the recent months and to the season where a year or more is known. Only documents old enough to show
-the whole horizon are moved, so that nothing is censored. Formula: docs/rules/cash-forecast.md.
+level of the recent months and to the season where a year or more is known. Documents old enough to show the
+whole horizon are moved, so that nothing is censored; where there are none yet, what is open of younger ones
+is taken as paid with the median delay. Formula: docs/rules/cash-forecast.md.
 """
 
 from __future__ import annotations
@@ -154,11 +155,18 @@ def sales_cash(book: Book, as_of: date, weeks: int, prior: CashPrior | None = No
             documents["amount_mills"].to_numpy().astype(np.float64),
             minlength=last - first + 1,
         ).astype(np.float64)
-        sources = range(max(first, moved_until - PATTERN_MONTHS + 1), moved_until + 1)
+        is_old = moved_until >= first
+        newest = moved_until if is_old else last
+        sources = range(max(first, newest - PATTERN_MONTHS + 1), newest + 1)
         invoiced = {month: amounts[month - first] for month in sources if amounts[month - first] > 0}
         if not invoiced:
             continue
-        payments = documents.filter(pl.col("month").is_in(list(invoiced))).join(paid, on="item_id")
+        moving = documents.filter(pl.col("month").is_in(list(invoiced)))
+        payments = moving.join(paid, on="item_id")
+        if not is_old:
+            payments = pl.concat(
+                [payments, _still_to_come(moving, payments, book.ends, as_of)], how="diagonal"
+            )
         ahead = _month_of(as_of + timedelta(days=7 * weeks)) - last
         levels = monthly_levels(amounts, last, ahead)
         moved = np.stack(
@@ -171,6 +179,28 @@ def sales_cash(book: Book, as_of: date, weeks: int, prior: CashPrior | None = No
             np.maximum(moved[:, 0], 0.0), moved[:, 1], sales_errors(amounts, prior)
         )
     return dict(sorted(found.items()))
+
+
+def _still_to_come(
+    documents: pl.DataFrame, payments: pl.DataFrame, ends: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
+    """What is still open of documents that are too young to show it all, as paid with the median delay."""
+    delay = payments.select((pl.col("cash_date") - pl.col("due_date")).dt.total_days().median()).item() or 0
+    used = (
+        ends.filter(pl.col("known_date") <= as_of)
+        .group_by("item_id")
+        .agg(pl.col("amount_mills").sum().alias("used"))
+    )
+    expected = pl.col("due_date") + pl.duration(days=round(delay))
+    return (
+        documents.join(used, on="item_id", how="left")
+        .with_columns(
+            cash_mills=pl.col("amount_mills") - pl.col("used").fill_null(0),
+            cash_date=pl.max_horizontal(expected, pl.lit(as_of + timedelta(days=1))),
+        )
+        .filter(pl.col("cash_mills") > 0)
+        .drop("used")
+    )
 
 
 def _moved_to(
