@@ -1,8 +1,8 @@
 """Cash forecasts measured on a simulated world: how far off, and how often inside of their band.
 
-    python -m benchmarks.cash_forecast --seed 901                      the model that a backtest promotes
-    python -m benchmarks.cash_forecast --seed 901 --rung hazard        one model
-    python -m benchmarks.cash_forecast --speed                         a million items
+    python -m benchmarks.cash_forecast --seed 901                          items' curves by the hazard
+    python -m benchmarks.cash_forecast --seed 901 --rung empirical_bayes   by another rung
+    python -m benchmarks.cash_forecast --speed                             a million items
 
 A company of the world is forecast on days four weeks apart, from what was known on each, and judged by the
 cash that came. Models are fitted anew each quarter. Seeds from 7000 on are for the final measurement.
