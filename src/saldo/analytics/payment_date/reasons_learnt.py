@@ -43,7 +43,7 @@ Learnt = Hazard | RidgeKm
 ASKED_DAYS = (
     *range(1, 46, 3), *range(50, 91, 5), *range(98, 121, 11), 127, 154, 182, 240, 300, 365,
 )  # fmt: skip
-ASKED_WEEKS = (7, 14, 21, 28, 35, 42, 49, 60, 70, 90, 112, 154, 240, 365)
+ASKED_WEEKS = (7, 14, 21, 28, 35, 49, 63, 84, 112, 154, 240, 365)
 # Numbers that are held in memory at a time, in what the trees are asked about.
 CHUNK_NUMBERS = 30_000_000
 
@@ -113,6 +113,36 @@ class _Asked:
     @cached_property
     def day(self) -> Ints:
         return day_numbers(self.features["as_of"])
+
+    @cached_property
+    def step_of(self) -> Ints:
+        """The step in which each topic comes on; the last one's is the last.
+
+        The trees know topics of which they see no column by the line alone: those come on together.
+        """
+        fitted = self.fitted
+        if isinstance(fitted, RidgeKm):
+            return np.arange(len(self.topics))
+        names = fitted.columns.names
+        alone = {HABIT, TERMS, AGE} | {topic_of(names[place]) for place in fitted.seen.tolist()}
+        own = {topic: place for place, topic in enumerate(each for each in self.topics if each in alone)}
+        if len(own) == len(self.topics):
+            return np.arange(len(self.topics))
+        last = own.pop(AGE)
+        places = [last + 1 if each == AGE else own.get(each, last) for each in self.topics]
+        return np.array(places, dtype=np.int64)
+
+    def line_days(self) -> Floats:
+        """Days that the line puts down to each topic; what it says of accounts and age to those two."""
+        line = self.fitted.line
+        parts = line.scaler.scaled(self.matrix) * line.slopes
+        result = np.zeros((len(self.matrix), len(self.topics)))
+        for place, name in enumerate(self.fitted.columns.names):
+            if name == EFFECTS[0]:
+                result += self.own_by_topic * (line.slopes[place] / line.scaler.deviation[place])
+            else:
+                result[:, self.topics.index(topic_of(name))] += parts[:, place]
+        return result
 
     def with_topics(self, rows: slice, on: Bools) -> tuple[Singles, Ints, Ints]:
         """(columns, days to the due date, day) with these topics as they are: ``on`` has one per topic.
@@ -244,17 +274,30 @@ def _chunks(asked: _Asked, steps: int) -> Iterator[slice]:
 def topic_effects(fitted: Learnt, book: Book, features: pl.DataFrame) -> TopicEffects:
     """The effects of each topic on the expected day; features: ``features_at`` of the landmarks."""
     asked = _asked(fitted, book, features)
-    on = _orders(len(asked.topics))
+    steps = int(asked.step_of[-1]) + 1
+    on = _orders(steps)[:, asked.step_of]
     delays = np.empty((len(features), len(on)))
     for rows in _chunks(asked, len(on)):
         parts = [asked.with_topics(rows, each) for each in on]
         matrix, days_to_due, day = (np.concatenate(each) for each in zip(*parts, strict=True))
         told = _expected_delay(fitted, matrix, days_to_due, day)
         delays[rows] = told.reshape(len(on), -1).T
-    days = _steps(delays, len(asked.topics))
+    days = _shared_out(_steps(delays, steps), asked)
     return TopicEffects(
         asked.features, asked.topics, days, delays[:, 0], delays[:, -1], asked.told(), asked.lateness()
     )
+
+
+def _shared_out(days: Floats, asked: _Asked) -> Floats:
+    """The effect of each topic from those of the steps: topics of one step share it as the line has them."""
+    result = days[:, asked.step_of]
+    for step in np.flatnonzero(np.bincount(asked.step_of) > 1):
+        topics = np.flatnonzero(asked.step_of == step)
+        parts = asked.line_days()[:, topics]
+        weight = np.abs(parts) + 1e-9
+        rest = days[:, step] - parts.sum(axis=1)
+        result[:, topics] = parts + rest[:, None] * weight / weight.sum(axis=1, keepdims=True)
+    return result
 
 
 def _steps(delays: Floats, count: int) -> Floats:
