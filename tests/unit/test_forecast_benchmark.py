@@ -90,5 +90,5 @@ def test_who_sees_the_future_is_right_and_who_does_not_is_not() -> None:
     assert 0.0 <= (good["mae_days"]["value"] or 0.0) <= 0.5
     blind = measured(_asked({item: 111 - 9 * item for item in range(12)}), rounds=5)
     # Of ten items that did not roll it says so of eight, like of the two that did; of the others the reverse.
-    assert blind["roll_auc"]["value"] == pytest.approx(0.4) and blind["c_index"]["value"] == 0.0
+    assert blind["roll_auc"]["value"] == pytest.approx(0.4) and (blind["c_index"]["value"] or 0.0) < 0.1
     assert (blind["ece_30"]["value"] or 0.0) > 0.1 and (blind["mae_days"]["value"] or 0.0) > 20
