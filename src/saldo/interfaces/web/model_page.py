@@ -15,6 +15,8 @@ from saldo.interfaces.web.forecast_charts import Reliability, Trend, reliability
 from saldo.interfaces.web.forecast_labels import SCORES
 
 LANGUAGES = ("it", "en")
+# Two months make no trend: they are shown as a table.
+LEAST_MONTHS = 3
 LINES = ("forecast_30_share", "paid_30_share")
 
 
@@ -72,7 +74,7 @@ def report_of(metrics: Mapping[str, Any]) -> Report | None:
         rungs=lines,
         calibration=_calibration(calibration if isinstance(calibration, Mapping) else {}),
         drift=drift,
-        drift_chart=trend(drift, LINES, whole=True) if len(drift) > 1 else None,
+        drift_chart=trend(drift, LINES, whole=True) if len(drift) >= LEAST_MONTHS else None,
         feature_drift=_list(metrics, "feature_drift")[:8],
         leaks=_list(metrics, "leaks"),
         has_ahead=any(line.ahead is not None for line in lines),
