@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
+from saldo.analytics import boosters
 from saldo.interfaces.commands.main import main
 
 PAYMENT_KEYS = {
@@ -180,6 +181,23 @@ def test_default_risk_of_any_table(tmp_path: Path) -> None:
     assert found["target"] == "Failed" and found["event"] == "yes"
     assert "spy" in found["left_out"] and [leak["feature"] for leak in found["leaks"]] == ["spy"]
     assert max(rung["auc"] for rung in found["rungs"]) < 0.99
+
+
+def test_a_machine_without_openmp_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(name: str) -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(boosters, "import_module", fails)
+    boosters.library.cache_clear()
+    path = tmp_path / "firms.csv"
+    companies(60).write_csv(path)
+    result = saldo("backtest", "default-risk", "--data", str(path), "--target", "Failed", "--json")
+    boosters.library.cache_clear()
+    error = told(result)["error"]
+    assert result.exit_code == 2 and error["code"] == "lightgbm_not_loaded"
+    assert "libgomp.so.1" in error["why"] and "apt-get install libgomp1" in error["remedy"]
 
 
 def test_an_unknown_target_is_an_error_with_the_columns(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from saldo.analytics.boosters import library
 from saldo.core.errors import SaldoError
 from saldo.core.reasons import render
 from saldo.interfaces import clock
@@ -115,7 +116,22 @@ def _show_payment_dates(told: dict[str, Any]) -> None:
         )
     click.echo(table(told["rungs"], PAYMENT_MEASURES, told["promoted"]))
     _show_why(told)
+    for rung in told["rungs"]:
+        if rung.get("left_out"):
+            errors.print(_not_fitted(rung), style="yellow", markup=False, soft_wrap=True)
     _show_notes(told)
+
+
+def _not_fitted(rung: dict[str, Any]) -> str:
+    """Why a model is not judged: the machine lacks what it needs, or there is too little to learn from."""
+    try:
+        if rung["left_out"] == "lightgbm_not_loaded":
+            library()
+    except SaldoError as error:
+        return f"{rung['name']}: {error.text(language())}"
+    if language() == "it":
+        return f"{rung['name']}: troppo poche fatture pagate per impararlo."
+    return f"{rung['name']}: too few paid invoices to learn it from."
 
 
 @backtest.command("default-risk")
