@@ -46,7 +46,7 @@ ORIGIN_DAYS, MOST_ORIGINS = 7, 60
 
 @dataclass(frozen=True)
 class Span:
-    """cuts: the evening on which each fold's model is fitted; last: last document judged; end: of the data."""
+    """cuts: the evening on which each fold is fitted; last: last document judged; end: of the data."""
 
     cuts: tuple[date, ...]
     last: date
@@ -221,7 +221,8 @@ class BacktestReport:
         return {
             "promoted": self.promoted, "why": self.why,
             "rungs": [one.as_json() for one in self.rungs] + [
-                {"name": name, **dict.fromkeys(METRICS), "left_out": code} for name, code in self.left_out.items()
+                {"name": name, **dict.fromkeys(METRICS), "left_out": code}
+                for name, code in self.left_out.items()
             ],
             "differences": self.differences, "leaks": list(self.leaks), "items": self.items,
             "accounts": self.accounts, "open_questions": self.open_questions,
@@ -329,7 +330,7 @@ def _reliability(curves: Curves, asked: Asked) -> dict[str, list[dict[str, float
 
 
 def _drift(curves: Curves, asked: Asked) -> list[dict[str, Any]]:
-    """Month by month of the document: delays, and the share paid within 30 days against the forecast of it."""
+    """Month by month of the document: delays, share paid within 30 days, and the forecast of it."""
     place = SHARE_DAYS.index(30)
     delay = np.where(np.isfinite(asked.days), asked.days - asked.due_in, np.nan)
     frame = asked.features.select(month=pl.col("document_date").dt.strftime("%Y-%m")).with_columns(

@@ -97,7 +97,7 @@ def _best_penalty(
 ) -> float:
     """The penalty with the least error on groups that were left out, of what has ended.
 
-    Groups are customers: left out one by one, rows would be guessed from their neighbors of the same customer.
+    Groups are customers: row by row, each would be guessed from its neighbors of the same customer.
     """
     fold = group % FOLDS
     squares, products = [], []
@@ -122,7 +122,7 @@ def _best_penalty(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """predicted duration = center + scaled columns . slopes; its spread = exp(spread_center + . spread_slopes).
+    """predicted duration = center + scaled columns . slopes; its spread is the exp of another such line.
 
     residuals: distance from the prediction in spreads, sorted; ended: the share that has ended by each.
     """
@@ -220,7 +220,7 @@ def fit_line(
 def _spread(
     z: Floats, residual: Floats, weight: Floats, is_event: Bools, group: npt.NDArray[np.int64], scale: Floats
 ) -> tuple[float, Floats]:
-    """(center, slopes) of log(distance + 1 day), of what has ended; held to one spread for all by the penalty."""
+    """(center, slopes) of log(distance + 1 day), of what has ended; the penalty holds it to one for all."""
     rows = np.flatnonzero(is_event)
     target = np.log(np.abs(residual[rows]) + 1.0)
     center = float(np.average(target, weights=weight[rows]))

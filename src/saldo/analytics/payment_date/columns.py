@@ -40,7 +40,7 @@ class Columns:
         return len(self.numbers) + len(self.texts)
 
     def matrix(self, features: pl.DataFrame) -> Singles:
-        """One row per landmark, one column per name; NaN where a number is not known or the column missing."""
+        """One row per landmark, one column per name; NaN where a number or the column is not known."""
         result = np.full((len(features), len(self)), np.nan, dtype=np.float32)
         for place, name in enumerate(self.numbers):
             if name in features.columns:

@@ -39,9 +39,10 @@ _REFERENCE_DAY = 14_610
 def _described(items: pl.DataFrame, extra: Sequence[str]) -> pl.DataFrame:
     """The item's own columns: item_id, account_id, numbers of _OWN, texts and further columns as they are."""
     year = 2.0 * np.pi * pl.col("document_date").dt.ordinal_day() / 365.25
+    units = pl.col("amount_mills").cast(pl.Float64).clip(lower_bound=0) / 1000.0
     return items.select(
         "item_id", "account_id", "amount_mills", "document_date", sane_due_date(),
-        (pl.col("amount_mills").cast(pl.Float64).clip(lower_bound=0) / 1000.0 + 1.0).log10().alias("own_log_amount"),
+        (units + 1.0).log10().alias("own_log_amount"),
         (sane_due_date() - pl.col("document_date")).dt.total_days().alias("own_terms_days"),
         year.sin().alias("own_month_sin"), year.cos().alias("own_month_cos"),
         pl.col("document_date").dt.weekday().alias("own_weekday"),
@@ -142,7 +143,8 @@ class Effects:
 
     def as_record(self) -> dict[str, Any]:
         return {
-            "columns": self.columns.as_record(), "scaler": self.scaler.as_record(), "slopes": self.slopes.tolist(),
+            "columns": self.columns.as_record(), "scaler": self.scaler.as_record(),
+            "slopes": self.slopes.tolist(),
             "level": self.level, "ratio": self.ratio, "noise": self.noise, "extra": list(self.extra),
         }  # fmt: skip
 

@@ -55,12 +55,18 @@ def judge(curves: Curves, asked: Asked) -> Judged:
         by_then = np.arange(HORIZON + 1)[None, :] >= asked.days[rows, None]
         loss[rows] = (((daily - by_then) ** 2) * in_sight).sum(axis=1)
         mean[rows] = ((1.0 - daily) * in_sight).sum(axis=1)
-    scaled = Curves(
-        curves.days, np.minimum(curves.paid / np.maximum(kept, 1e-6)[:, None], 1.0).astype(np.float32)
-    )
+    scaled = given_paid(curves)
     low, middle, high = (np.ceil(days_until(scaled, share)) for share in (LOWER, 0.5, UPPER))
     paid_by_due = paid_within(scaled, np.clip(asked.due_in, 0, HORIZON)[:, None])[:, 0]
     return Judged(np.minimum(middle, limit), mean, 1.0 - paid_by_due, low, high, loss)
+
+
+def given_paid(curves: Curves) -> Curves:
+    """The curves of what is paid in the end: given that it is not credited or written off."""
+    if curves.gone is None:
+        return curves
+    kept = np.maximum(1.0 - curves.gone[:, -1:], 1e-6)
+    return Curves(curves.days, np.minimum(curves.paid / kept, 1.0).astype(np.float32))
 
 
 def _given(paid: Floats, kept: Floats) -> Floats:

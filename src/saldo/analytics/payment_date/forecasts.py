@@ -18,6 +18,7 @@ from saldo.analytics.payment_date.empirical_bayes import (
     UPPER,
     Z80,
 )
+from saldo.analytics.payment_date.evaluation import given_paid
 from saldo.analytics.payment_date.pieces import ages
 from saldo.analytics.payment_date.rungs import Fitted
 from saldo.core.priors import DelayPrior, default_priors
@@ -69,12 +70,13 @@ def forecast_frame(
     within so many days of as_of. p_over_90: neither paid nor credited 90 days past due (1 when it already is
     that old). p30_low/high: 80% interval of p30 itself, by the account's paid items and those that the
     stated prior is worth. expected_date: the median, null with its reason beyond the horizon; low_date and
-    high_date: the 80% interval.
+    high_date: the 80% interval. These days are of what is paid: what is credited or written off has none.
     """
     prior = default_priors().delay
     shares = paid_within(curves, HORIZONS)
     p30_low, p30_high = _band(shares[:, 1], features["paid_count"].fill_null(0.0).to_numpy(), prior)
-    middle = days_until(curves, 0.5)
+    dated = given_paid(curves)
+    middle = days_until(dated, 0.5)
     known = pl.col("paid_count").fill_null(0).cast(pl.UInt32)
     return features.select(
         *OWN,
@@ -84,8 +86,8 @@ def forecast_frame(
         pl.Series("p30_high", p30_high),
         _date(middle, "expected_date"),
         pl.when(pl.Series(np.isinf(middle))).then(pl.lit(NO_DATE_IN_HORIZON)).alias("expected_date_reason"),
-        _date(days_until(curves, LOWER), "low_date"),
-        _date(days_until(curves, UPPER), "high_date"),
+        _date(days_until(dated, LOWER), "low_date"),
+        _date(days_until(dated, UPPER), "high_date"),
         known.alias("n_history"),
         pl.col("delay_median").cast(pl.Float64).alias("median_delay_days"),
         pl.col("delay_mean").cast(pl.Float64).alias("mean_delay_days"),

@@ -57,7 +57,7 @@ CHUNK_ROWS = 10_000
 
 def threads_for(cells: int) -> int:
     """Two threads wait for each other longer than one works, where there is little to do."""
-    return 2 if cells > 50_000_000 else 1
+    return 2 if cells > 100_000_000 else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,19 @@ class Settings:
 # Person-days up to this many items, person-weeks beyond.
 DAILY_ITEMS = 20_000
 SMALL = Settings(DAYS, 15, 30_000, 1_500_000, 120, 7, 0.06, 300, 0.3, 3)
-LARGE = Settings(WEEKS, 21, 150_000, 2_500_000, 80, 24, 0.12, 400, 0.5, 1)
+LARGE = Settings(WEEKS, 21, 80_000, 1_000_000, 60, 24, 0.15, 300, 0.5, 1)
 PENALTY = 10.0
 # Columns that the trees see: at least so many, and one more for so many paid items.
 LEAST_COLUMNS = 4
 ITEMS_A_COLUMN = 200
-ALWAYS_SEEN = ("delay_sd",)
+# Of many columns the trees see those that a few trees on a sample of the rows gain most from.
+MOST_COLUMNS, PILOT_TREES, PILOT_PERIODS = 28, 12, 150_000
+SEASON_DAYS = 730
+# What becomes of an item after its document: on the eve, where the line is learnt, it says nothing yet.
+ALWAYS_SEEN = (
+    "delay_sd", "paid_share", "extension_days", "promise_days", "promise_share", "disputed_share",
+    "contacts_since_due", "days_since_contact", "days_since_return",
+)  # fmt: skip
 # Weight of the line's own curve where nothing says otherwise; documents that calibration is learnt after.
 LINE_SHARE = 0.5
 EARLIER_SHARE = 0.75
@@ -126,15 +133,34 @@ def _expand(known: TrainingSet, cells: Cells, line: Line, seen: Ints, most: int)
     return Expanded(matrix, periods.is_paid, weight, _offset(cells)[periods.cell])
 
 
-def seen_columns(known: TrainingSet, line: Line) -> Ints:
-    """The columns that count most in the line, and the spread of the account's delays: more, the more is known.
+def seen_columns(known: TrainingSet, line: Line, settings: Settings) -> Ints:
+    """The columns that count most in the line, and those of ALWAYS_SEEN: more, the more is known.
 
     With few items the trees would otherwise learn the customers by heart.
     """
     most = max(LEAST_COLUMNS, int(known.is_paid[known.questions.is_issue].sum()) // ITEMS_A_COLUMN)
+    everything = np.arange(len(known.columns), dtype=np.int64)
+    if most >= len(everything):
+        return _gained(known, line, settings, everything)
     ranked = np.argsort(-np.abs(line.slopes), kind="stable")
     wanted = [place for place, name in enumerate(known.columns.names) if name in ALWAYS_SEEN]
     return np.unique(np.concatenate([ranked[:most], np.array(wanted, dtype=np.int64)])).astype(np.int64)
+
+
+def is_seasonal(known: TrainingSet) -> bool:
+    """Whether two years were seen: the months of one cannot be told from its other turns."""
+    days = known.questions.day
+    return bool(known.seen_until - int(days.min()) >= SEASON_DAYS)
+
+
+def _gained(known: TrainingSet, line: Line, settings: Settings, columns: Ints) -> Ints:
+    """The MOST_COLUMNS that a few trees gain most from."""
+    if len(columns) <= MOST_COLUMNS:
+        return columns
+    rows = _expand(known, settings.cells, line, columns, PILOT_PERIODS)
+    pilot, _ = _trees(rows, replace(settings, trees=PILOT_TREES), seed=99)
+    gain = pilot.feature_importance(importance_type="gain")[: len(columns)]
+    return np.sort(np.argsort(-gain, kind="stable")[:MOST_COLUMNS]).astype(np.int64)
 
 
 def _offset(cells: Cells) -> Floats:
@@ -178,6 +204,7 @@ class Hazard:
     line: Line
     cells: Cells
     seen: Ints
+    is_seasonal: bool
     boosters: tuple[Any, ...]
     base: float
     gone: GoneTable | None
@@ -231,7 +258,13 @@ class Hazard:
         periods = all_periods(self.cells, len(features))
         day = day_numbers(features["as_of"])
         own = cell_columns(
-            self.cells, periods, day, days_to_due, self.center(matrix, days_to_due), self.line.spread(matrix)
+            self.cells,
+            periods,
+            day,
+            days_to_due,
+            self.center(matrix, days_to_due),
+            self.line.spread(matrix),
+            self.is_seasonal,
         )
         rows = np.empty((len(periods), len(self.seen) + len(CELL_NAMES)), dtype=np.float32)
         rows[:, : len(self.seen)] = np.repeat(matrix[:, self.seen], len(self.cells.ends), axis=0)
@@ -250,7 +283,9 @@ class Hazard:
     def as_record(self) -> dict[str, Any]:
         return {
             "rung": self.name, "as_of": self.as_of.isoformat(), "columns": self.columns.as_record(),
-            "effects": self.effects.as_record(), "line": self.line.as_record(), "cells": "days" if self.cells.is_daily else "weeks", "seen": self.seen.tolist(),
+            "effects": self.effects.as_record(), "line": self.line.as_record(),
+            "cells": "days" if self.cells.is_daily else "weeks", "seen": self.seen.tolist(),
+            "is_seasonal": self.is_seasonal,
             "boosters": [booster.model_to_string() for booster in self.boosters], "base": self.base,
             "gone": None if self.gone is None else self.gone.as_record(), "line_share": self.line_share,
             "calibration": self.calibration.as_record(),
@@ -260,11 +295,12 @@ class Hazard:
 def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int) -> Hazard:
     """Without calibration."""
     line = line_of(known)
-    seen = seen_columns(known, line)
+    seen = seen_columns(known, line, settings)
     rows = _expand(known, settings.cells, line, seen, settings.most_periods)
     trained = [_trees(rows, settings, seed=101 + bag) for bag in range(bags)]
     return Hazard(
-        as_of, known.columns, known.effects, line, settings.cells, seen, tuple(booster for booster, _ in trained), trained[0][1],
+        as_of, known.columns, known.effects, line, settings.cells, seen, is_seasonal(known),
+        tuple(booster for booster, _ in trained), trained[0][1],
         fit_gone(known), LINE_SHARE, no_calibration(),
     )  # fmt: skip
 
@@ -276,7 +312,7 @@ class HazardRung:
     is_calibrated: bool = True
 
     def fit(self, book: Book, as_of: date) -> Hazard:
-        """Raises ValueError("too_few_paid") with too few paid items, SaldoError without LightGBM's library."""
+        """Raises ValueError("too_few_paid") with too few paid items, SaldoError without LightGBM."""
         settings = self.settings or settings_for(len(book.items.filter(pl.col("known_date") <= as_of)))
         known = training_set(book, as_of, settings.step_days, settings.most_questions)
         fitted = _fitted(known, as_of, settings, settings.bags)
@@ -318,7 +354,9 @@ class HazardRung:
         if len(columns) != len(line.slopes):
             raise ValueError(f"{len(columns)} columns, but {len(line.slopes)} slopes")
         return Hazard(
-            date.fromisoformat(record["as_of"]), columns, Effects.from_record(record["effects"]), line, DAYS if record["cells"] == "days" else WEEKS, np.array(record["seen"], dtype=np.int64),
+            date.fromisoformat(record["as_of"]), columns, Effects.from_record(record["effects"]), line,
+            DAYS if record["cells"] == "days" else WEEKS, np.array(record["seen"], dtype=np.int64),
+            bool(record["is_seasonal"]),
             boosters, float(record["base"]),
             None if record["gone"] is None else GoneTable.from_record(record["gone"]),
             float(record["line_share"]), Calibration.from_record(record["calibration"]),

@@ -21,7 +21,7 @@ Bools = npt.NDArray[np.bool_]
 
 CELL_NAMES = (
     "cell_day", "cell_past_due", "cell_past_center", "center_days", "cell_weekday", "cell_month_day",
-    "cell_to_month_end", "cell_width", "cell_spreads",
+    "cell_to_month_end", "cell_width", "cell_spreads", "cell_month",
 )  # fmt: skip
 # 1 January 1970 was a Thursday.
 _FIRST_WEEKDAY = 3
@@ -86,25 +86,32 @@ def all_periods(cells: Cells, landmarks: int) -> Periods:
     return Periods(row, np.tile(np.arange(count), landmarks), np.zeros(len(row), dtype=np.bool_))
 
 
-def _calendar(day: Ints) -> tuple[Ints, Ints, Ints]:
-    """(weekday 0 Monday, day of the month, days to the end of the month) of days since 1970."""
+def _calendar(day: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """(weekday 0 Monday, day of the month, days to the end of the month, month) of days since 1970."""
     dates = day.astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
     first = months.astype("datetime64[D]").astype(np.int64)
     following = (months + 1).astype("datetime64[D]").astype(np.int64)
-    return (day + _FIRST_WEEKDAY) % 7, day - first + 1, following - 1 - day
+    month = months.astype(np.int64) % 12 + 1
+    return (day + _FIRST_WEEKDAY) % 7, day - first + 1, following - 1 - day, month
 
 
 def cell_columns(
-    cells: Cells, periods: Periods, day: Ints, due_in: Ints, center: Floats, spread: Floats
+    cells: Cells,
+    periods: Periods,
+    day: Ints,
+    due_in: Ints,
+    center: Floats,
+    spread: Floats,
+    is_seasonal: bool = False,
 ) -> Singles:
     """The columns CELL_NAMES of each period. day: of the landmark, since 1970; center: days predicted to go;
-    spread: days around that."""
+    spread: days around that; is_seasonal: the month is told, since years enough were seen."""
     end = cells.ends[periods.cell]
     # Each landmark's day stands in many rows, and few days differ: the calendar is looked up.
     first = int(day.min()) if len(day) else 0
     days = np.arange(first, (int(day.max()) if len(day) else 0) + int(cells.ends[-1]) + 1)
-    weekday, month_day, to_month_end = _calendar(days)
+    weekday, month_day, to_month_end, month = _calendar(days)
     place = day[periods.row] + end - first
     result = np.empty((len(periods), len(CELL_NAMES)), dtype=np.float32)
     result[:, 0] = end
@@ -117,4 +124,5 @@ def cell_columns(
     result[:, 6] = to_month_end[place]
     result[:, 7] = cells.widths[periods.cell]
     result[:, 8] = result[:, 2] / spread[periods.row]
+    result[:, 9] = month[place] if is_seasonal else 0
     return result

@@ -46,7 +46,7 @@ def spread(item_ids: Ints, size: int, salt: int = 0) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Landmarks of pieces: the row of the piece, the day (since 1970), whether it is the eve of the document."""
+    """Landmarks of pieces: row of the piece, day (since 1970), whether it is the eve of the document."""
 
     row: Ints
     day: Ints

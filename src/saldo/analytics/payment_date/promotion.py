@@ -31,7 +31,7 @@ ERRORS = 1.0
 
 @dataclass(frozen=True)
 class Choice:
-    """name: the rung promoted; why: code and params of the reason; losses: mean loss of each rung, in days."""
+    """name: the rung promoted; why: code and params of the reason; losses: mean loss of each, in days."""
 
     name: str
     why: dict[str, Any]
@@ -74,7 +74,8 @@ def _simplest(losses: dict[str, scoring.Floats], accounts: scoring.Ints, items: 
         if name == best or not np.isfinite(error) or gap.mean <= ERRORS * error:
             params: dict[str, Any] = {
                 "rung": name, "loss": round(means[name], 3), "best": best, "best_loss": round(means[best], 3),
-                "gap": round(gap.mean, 3), "error": round(error, 3) if np.isfinite(error) else None, "items": items,
+                "gap": round(gap.mean, 3), "error": round(error, 3) if np.isfinite(error) else None,
+                "items": items,
             }  # fmt: skip
             return Choice(
                 name, {"code": "rung_best" if name == best else "rung_simplest", "params": params}, means
@@ -91,7 +92,7 @@ class Trained:
 
 
 def train(book: Book, as_of: date, names: Sequence[str] = NAMES) -> Trained:
-    """The backtest of what is known on the evening of ``as_of``, and the promoted rung fitted on all of it."""
+    """The backtest of what is known on the evening of ``as_of``; the promoted rung fitted on all of it."""
     known = book.known_by(as_of)
     report = protocol.backtest(known, names=names)
     clean = without(known, [leak["feature"] for leak in report.leaks])

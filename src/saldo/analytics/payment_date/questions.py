@@ -145,7 +145,7 @@ def _some(frame: pl.DataFrame, key: str, most: int) -> pl.DataFrame:
 
 
 def open_book(book: Book, cuts: list[date], origins: list[date], end: date, most: int) -> Asked:
-    """All items open on the evening of each origin; of a large book the items of some accounts, all of them."""
+    """All items open on the evening of each origin; of a large book all those of some accounts."""
     if not origins:
         nothing = pl.DataFrame(schema={"item_id": pl.Int64, "as_of": pl.Date})
         return asked(book, nothing, np.zeros(0, dtype=np.int64), end)

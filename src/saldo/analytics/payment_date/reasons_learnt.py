@@ -235,7 +235,9 @@ def _tree_curves(fitted: Hazard, matrix: Singles, days_to_due: Ints, day: Ints) 
     rows = np.empty((len(row), len(fitted.seen) + len(CELL_NAMES)), dtype=np.float32)
     rows[:, : len(fitted.seen)] = matrix[:, fitted.seen][row]
     center, spread = fitted.center(matrix, days_to_due), fitted.line.spread(matrix)
-    rows[:, len(fitted.seen) :] = cell_columns(cells, periods, day, days_to_due, center, spread)
+    rows[:, len(fitted.seen) :] = cell_columns(
+        cells, periods, day, days_to_due, center, spread, fitted.is_seasonal
+    )
     raw = np.zeros(len(rows))
     for booster in fitted.boosters:
         raw += booster.predict(rows, raw_score=True, num_threads=threads_for(rows.size * 5))

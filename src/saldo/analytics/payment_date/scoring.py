@@ -132,7 +132,7 @@ def resamples(clusters: Ints | None, size: int, rounds: int = BOOTSTRAPS, seed: 
 class Difference:
     """Mean of paired losses, first minus second, with its standard error by bootstrap of customers.
 
-    is_beyond: the first is better beyond the error: its 95% interval lies below zero by rows and by customers.
+    is_beyond: the first is better beyond the error: the 95% interval lies below zero by rows and customers.
     """
 
     mean: float
