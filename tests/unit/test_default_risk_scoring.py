@@ -14,7 +14,6 @@ import pytest
 from saldo.analytics.default_risk import additive, altman, challenger, combine
 from saldo.analytics.default_risk.classes import (
     class_of,
-    log_odds_of_points,
     parse_scale,
     points_of,
     scale,
@@ -160,7 +159,7 @@ def test_score_and_classes() -> None:
     assert [class_of(float(logit(pd))) for pd in (0.001, 0.005, 0.006, 0.03, 0.1, 0.13, 1.0)] == list(
         "AABCDEE"
     )
-    assert float(log_odds_of_points(points_of(0.7))) == pytest.approx(0.7)
+    assert float(score_of(-3.0) - score_of(-3.5)) == pytest.approx(float(points_of(0.5)))
     with pytest.raises(ValueError, match="classes"):
         parse_scale('[score]\npd_at_0=0.5\npd_at_100=0.1\n[[classes]]\nname="A"\nup_to=0.2')
     assert float(points_of(1.0)) == -scale().points_per_log_odds

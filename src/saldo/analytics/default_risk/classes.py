@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from saldo.analytics.default_risk.measures import Floats, chance, logit
+from saldo.analytics.default_risk.measures import Floats, chance_of_one, logit
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,18 @@ def score_of(log_odds: Floats | float) -> Floats:
     return np.asarray(np.clip(raw, 0.0, 100.0))
 
 
+def score_of_one(log_odds: float) -> float:
+    """As ``score_of``, of one number."""
+    found = scale()
+    return min(max((found.low - log_odds) * found.points_per_log_odds, 0.0), 100.0)
+
+
 def points_of(contribution: Floats | float) -> Floats:
     """How many points of the score a contribution to the log-odds is: more log-odds, fewer points."""
     return np.asarray(-np.asarray(contribution, dtype=np.float64) * scale().points_per_log_odds)
 
 
-def log_odds_of_points(points: Floats | float) -> Floats:
-    """The contribution to the log-odds that so many points are."""
-    return np.asarray(-np.asarray(points, dtype=np.float64) / scale().points_per_log_odds)
-
-
 def class_of(log_odds: float) -> str:
     """The class of log-odds."""
-    pd = round(float(chance(log_odds)), 12)
+    pd = round(chance_of_one(log_odds), 12)
     return next(name for name, up_to in scale().classes if pd <= up_to)

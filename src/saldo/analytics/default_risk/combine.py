@@ -7,7 +7,6 @@ it is cut at 0 and 100.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from saldo.analytics.default_risk.classes import class_of, scale, score_of
-from saldo.analytics.default_risk.measures import logit
+from saldo.analytics.default_risk.classes import class_of, scale, score_of_one
+from saldo.analytics.default_risk.measures import chance_of_one, logit_of_one
 
 STATEMENT, ALTMAN, RATING_GIVEN, RATING_SCALE, BEHAVIOR = (
     "statement", "altman", "rating_given", "rating_scale", "behavior",
@@ -112,7 +111,7 @@ class Combined:
 def combined(parts: Sequence[Part], as_of: date, base_rate: float, by: Policy | None = None) -> Combined:
     """One probability of the parts that are valid on ``as_of``; of none, the base rate."""
     rules = by or policy()
-    base = float(logit(base_rate))
+    base = logit_of_one(base_rate)
     per_log_odds = -scale().points_per_log_odds
     there = [part for part in parts if part.valid_until >= as_of]
     pulls = [_pull(part, rules) for part in there]
@@ -125,7 +124,7 @@ def combined(parts: Sequence[Part], as_of: date, base_rate: float, by: Policy | 
         distance = part.log_odds - base
         log_odds += weight * distance
         told[part.kind] = {
-            "pd": round(_chance(part.log_odds), 6),
+            "pd": round(chance_of_one(part.log_odds), 6),
             "weight": round(weight, 4),
             "points": round(per_log_odds * weight * distance, 2),
         }
@@ -139,19 +138,14 @@ def combined(parts: Sequence[Part], as_of: date, base_rate: float, by: Policy | 
     told["base"] = {"pd": round(base_rate, 6), "weight": round(rules.base_pull / total, 4)}
     return Combined(
         log_odds=log_odds,
-        pd=_chance(log_odds),
-        score=round(float(score_of(log_odds))),
+        pd=chance_of_one(log_odds),
+        score=round(score_of_one(log_odds)),
         risk_class=class_of(log_odds),
         parts=told,
         reasons=tuple(reasons),
-        base_points=float(score_of(base)),
+        base_points=score_of_one(base),
         valid_until=min([part.valid_until for part in there] + [as_of + timedelta(days=rules.score_days)]),
     )
-
-
-def _chance(log_odds: float) -> float:
-    """As ``measures.chance``, of one number: portfolios are scored one customer after another."""
-    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -50.0), 50.0)))
 
 
 def _pull(part: Part, rules: Policy) -> float:

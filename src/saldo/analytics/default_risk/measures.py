@@ -6,6 +6,7 @@ the jackknife that leaves out one fold at a time (Efron and Stein 1981), on the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -95,6 +96,17 @@ def logit(chances: npt.NDArray[np.float64] | float) -> Floats:
 def chance(log_odds: npt.NDArray[np.float64] | float) -> Floats:
     """The probability of log-odds."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(np.asarray(log_odds, dtype=np.float64), -50.0, 50.0))))
+
+
+def chance_of_one(log_odds: float) -> float:
+    """As ``chance``, of one number: portfolios are scored one customer after another."""
+    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -50.0), 50.0)))
+
+
+def logit_of_one(chance: float) -> float:
+    """As ``logit``, of one number."""
+    p = min(max(chance, _LEAST), 1.0 - _LEAST)
+    return math.log(p) - math.log1p(-p)
 
 
 def log_loss(outcomes: Ints, log_odds: Floats) -> float:

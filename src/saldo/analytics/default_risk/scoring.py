@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from saldo.analytics.default_risk import altman
-from saldo.analytics.default_risk.classes import log_odds_of_points
+from saldo.analytics.default_risk.classes import points_of
 from saldo.analytics.default_risk.combine import (
     ALTMAN,
     BEHAVIOR,
@@ -28,7 +28,7 @@ from saldo.analytics.default_risk.combine import (
     combined,
     policy,
 )
-from saldo.analytics.default_risk.measures import Floats, logit
+from saldo.analytics.default_risk.measures import Floats, logit_of_one
 from saldo.analytics.default_risk.ratings import GIVEN, rated_pd
 from saldo.analytics.default_risk.ratios import ratio_frame, ratio_table
 from saldo.analytics.default_risk.train import RiskModel
@@ -149,7 +149,7 @@ def _read(values: Floats, names: tuple[str, ...], model: RiskModel | None) -> tu
     used = [names.index(name) for name in altman.RATIOS.values()]
     middle, at_middle = altman.MIDDLE, altman.LOG_ODDS_AT_MIDDLE
     if model is not None and model.usual_z is not None:
-        middle, at_middle = model.usual_z, float(logit(model.base_rate))
+        middle, at_middle = model.usual_z, logit_of_one(model.base_rate)
     contributions = np.zeros(values.shape)
     contributions[:, used] = altman.contributions(values[:, used], middle)
     return ALTMAN, altman.log_odds_of(altman.z_score(values[:, used]), middle, at_middle), contributions
@@ -175,7 +175,7 @@ def rating_parts(ratings: pl.DataFrame, as_of: date) -> Found:
         params = {"agency": agency, "value": value, "pd": round(read.pd, 6), "date": rated.isoformat()}
         kind = RATING_GIVEN if read.origin == GIVEN else RATING_SCALE
         reason = Reason(RATING_REASON, None, params)
-        found[customer] = (Part(kind, float(logit(read.pd)), valid_until, [reason]), [])
+        found[customer] = (Part(kind, logit_of_one(read.pd), valid_until, [reason]), [])
     return found
 
 
@@ -185,6 +185,7 @@ def behavior_parts(behavior: pl.DataFrame | None, as_of: date) -> Found:
     if behavior is None:
         return found
     columns = ("account_id", "pd", "reasons", "n_history", "missing")
+    points_per = float(points_of(1.0))
     for account, pd, reasons, history, missing in behavior.select(*columns).iter_rows():
         lacking = [str(name) for name in json.loads(missing or "[]")]
         if pd is None or not history:
@@ -195,7 +196,7 @@ def behavior_parts(behavior: pl.DataFrame | None, as_of: date) -> Found:
             params = dict(one.get("params", {}))
             points = float(one.get("points", params.pop("points", 0.0)))
             params.pop("points", None)
-            told.append(Reason(one["code"], float(log_odds_of_points(points)), params))
+            told.append(Reason(one["code"], points / points_per, params))
         until = as_of + timedelta(days=policy().score_days)
-        found[account] = (Part(BEHAVIOR, float(logit(pd)), until, told, int(history)), lacking)
+        found[account] = (Part(BEHAVIOR, logit_of_one(pd), until, told, int(history)), lacking)
     return found
