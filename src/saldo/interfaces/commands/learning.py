@@ -101,9 +101,9 @@ def models_list(company: str | None, as_json: bool) -> None:
     for each in companies(context(company=company)):
         found = models_of(each.id)
         in_use = {engine: model_in_use(each.id, engine) for engine in {row.engine for row in found}}
-        for row in found:
-            now = in_use[row.engine]
-            rows.append(_model_json(each, row) | {"in_use": now is not None and now.id == row.id})
+        for one in found:
+            now = in_use[one.engine]
+            rows.append(_model_json(each, one) | {"in_use": now is not None and now.id == one.id})
     if as_json:
         print_json({"models": rows})
         return
@@ -118,9 +118,10 @@ def models_list(company: str | None, as_json: bool) -> None:
 
 
 def _model_json(company: CompanyRow, row: ModelRow) -> dict[str, Any]:
-    told = {"company": company.code, **asdict(row)}
+    told: dict[str, Any] = {"company": company.code, **asdict(row)}
     days = ("trained_as_of", "known_at", "recorded_at", "promoted_at")
-    return clean(told | {name: told[name] and told[name].isoformat() for name in days})
+    texts = {name: told[name] and told[name].isoformat() for name in days}
+    return {name: clean(value) for name, value in (told | texts).items()}
 
 
 @models.command("promote")
