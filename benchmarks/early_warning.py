@@ -1,6 +1,7 @@
 """How early, how often and how wrongly insolvencies of simulated worlds are warned of.
 
     python -m benchmarks.early_warning --seed 1 --seed 2 [--size medium] [--false-alarms 0.05] [--no-ratings]
+    python -m benchmarks.early_warning --seed 1 --ceiling
 
 Definitions are those of saldo.simulation.forecast_trial.warning_trial. One medium world takes about two
 minutes.
@@ -13,6 +14,7 @@ import json
 from datetime import date
 
 from saldo.analytics.early_warning import WarningPolicy
+from saldo.simulation.forecast_trial.warning_ceiling import ceiling
 from saldo.simulation.forecast_trial.warning_trial import Counts, product_looks, run_trial
 from saldo.simulation.forecast_trial.world_book import (
     insolvencies,
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--size", choices=("small", "medium"), default="medium")
     parser.add_argument("--false-alarms", type=float, default=WarningPolicy().false_alarms)
     parser.add_argument("--no-ratings", action="store_true", help="payments and orders alone")
+    parser.add_argument("--ceiling", action="store_true", help="an observer who knows the customers' types")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     policy = WarningPolicy(false_alarms=options.false_alarms)
@@ -38,6 +41,9 @@ def main() -> None:
     for seed in options.seed:
         world = World.make(options.size, seed, LAST_DAY).tables()
         book, truth = world_book(world), insolvencies(world)
+        if options.ceiling:
+            total.add(ceiling(world, book, truth, last_day(world), policy))
+            continue
         outside = None if options.no_ratings else outside_opinions(world)
         total.add(run_trial(book, truth, last_day(world), product_looks(policy, outside), policy))
     found = total.as_json()

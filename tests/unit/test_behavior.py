@@ -109,7 +109,7 @@ def _portfolio(accounts: int = 280, seed: int = 3) -> Writer:
             paid = made.due(item) + timedelta(days=late + int(rng.integers(0, 8)))
             if (stops is None or paid < stops) and paid < FIRST + timedelta(days=1000):
                 made.end(item, paid)
-            day += timedelta(days=25)
+            day += timedelta(days=32)
     return made
 
 
@@ -127,6 +127,18 @@ def test_points_add_up_and_reasons_are_said() -> None:
         for one in reasons:
             texts = {render(one["code"], one["params"], language) for language in ("it", "en")}
             assert len(texts) == 2
+
+
+def test_the_worked_example_of_the_docs() -> None:
+    card = stated_model().card
+    values = {
+        "mean_delay": 30.0, "late_share": 0.5, "over_60_share": 0.1, "returned_share": 0.0,
+        "parted_share": 0.0, "broken_promises": 0.0, "delay_rise": 0.0, "overdue_share": 0.1, "oldest_days": 20.0,
+        "relationship_days": 3 * 365.0,
+    }  # fmt: skip
+    row = np.array([[values[name] for name in card.columns.names]])
+    assert card.contributions(row).sum() == pytest.approx(0.03)
+    assert card.log_odds(row)[0] == pytest.approx(-3.63, abs=0.01)
 
 
 def test_what_is_learnt_ranks_better_than_chance_and_survives_its_record() -> None:

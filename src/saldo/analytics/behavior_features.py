@@ -87,7 +87,8 @@ def behavior_features(book: Book, as_of: date) -> pl.DataFrame:
         accounts.with_columns(
             pl.col("n_history").fill_null(0),
             pl.col("in_default").fill_null(False),
-            pl.col("broken_promises").fill_null(0.0),
+            # Nothing open is nothing overdue.
+            pl.col("broken_promises", "overdue_share", "oldest_days").fill_null(0.0),
         )
         .select(
             "account_id",

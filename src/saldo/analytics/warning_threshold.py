@@ -68,7 +68,7 @@ def threshold(
         return float(-np.log(rate))
     if len(chosen) > _MOST_ACCOUNTS:
         chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_ACCOUNTS).astype(np.int64)]
-    own, calm = _unchanged(_of_accounts(seen, chosen), today, types)
+    own, calm = _unchanged(subset(seen, chosen), today, types)
     lean = leaning[chosen[calm]]
     times = int(np.clip(-(-_QUARTERS // len(chosen)), 1, _MOST_TIMES))
     rng = np.random.default_rng(_SEED)
@@ -88,7 +88,7 @@ def _unchanged(own: Observed, today: int, types: DelayTypes) -> tuple[Observed, 
     calm = np.flatnonzero(most <= _CLEARLY)
     if not len(calm):
         return own, np.arange(len(own.accounts))
-    return _of_accounts(own, calm), calm
+    return subset(own, calm), calm
 
 
 def _gone(own: Observed, today: int) -> Flags:
@@ -100,7 +100,8 @@ def _candidates() -> Floats:
     return np.arange(LEAST, _MOST, _GRID)
 
 
-def _of_accounts(seen: Observed, chosen: Ints) -> Observed:
+def subset(seen: Observed, chosen: Ints) -> Observed:
+    """The accounts at these places with their items."""
     place = np.full(len(seen.accounts), -1, dtype=np.int64)
     place[chosen] = np.arange(len(chosen))
     kept = place[seen.account] >= 0

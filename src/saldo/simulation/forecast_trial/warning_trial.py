@@ -15,7 +15,7 @@ Looks are taken every two weeks over the world's life, each with what was known 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -110,37 +110,48 @@ def product_looks(policy: WarningPolicy, outside: pl.DataFrame | None = None) ->
 
 def run_trial(book: Book, truth: pl.DataFrame, last: date, look: Looks, policy: WarningPolicy) -> Counts:
     """Counts over one world. truth: ``world_book.insolvencies``; last: its last day."""
-    first = _first_day(book) + timedelta(days=HISTORY_DAYS)
-    days = list(_look_days(first, last))
+    days = look_days(book, last)
     accounts = np.sort(truth["account_id"].to_numpy())
     standing = np.zeros((len(days), len(accounts)), dtype=np.bool_)
-    watched = np.zeros_like(standing)
     code: list[dict[int, str]] = []
     for at, day in enumerate(days):
-        seen = observe(book, day)
-        who = policy.watched.accounts(seen, (day - date(1970, 1, 1)).days)
-        watched[at] = np.isin(accounts, seen.accounts[who])
         found = look(book, day).sort("size", descending=True).unique("account_id", keep="first")
         standing[at] = np.isin(accounts, found["account_id"].to_numpy())
         code.append(dict(found.select("account_id", "code").iter_rows()))
+    return judge(standing, looks_of(book, days, accounts, policy), days, truth, code)
+
+
+def judge(
+    standing: np.ndarray,
+    watched: np.ndarray,
+    days: list[date],
+    truth: pl.DataFrame,
+    code: list[dict[int, str]],
+) -> Counts:
+    """The counts of warnings that stood: (looks, accounts in order of their ids), with each look's codes."""
     numbers = np.array([day.toordinal() for day in days])
     counts = _false_alarms(standing, watched, numbers, truth.sort("account_id"))
     counts.add(_cases(standing, watched, numbers, truth.sort("account_id"), code))
     return counts
 
 
-def _first_day(book: Book) -> date:
+def looks_of(book: Book, days: list[date], accounts: np.ndarray, policy: WarningPolicy) -> np.ndarray:
+    """Which accounts are watched on each look: (looks, accounts)."""
+    watched = np.zeros((len(days), len(accounts)), dtype=np.bool_)
+    for at, day in enumerate(days):
+        seen = observe(book, day)
+        who = policy.watched.accounts(seen, (day - date(1970, 1, 1)).days)
+        watched[at] = np.isin(accounts, seen.accounts[who])
+    return watched
+
+
+def look_days(book: Book, last: date) -> list[date]:
+    """Every two weeks, from a year after the first item on."""
     first = book.items["known_date"].min()
     if not isinstance(first, date):
         raise ValueError("a world without items")
-    return first
-
-
-def _look_days(first: date, last: date) -> Iterator[date]:
-    day = first
-    while day <= last:
-        yield day
-        day += timedelta(days=STEP_DAYS)
+    count = (last - first).days - HISTORY_DAYS
+    return [first + timedelta(days=HISTORY_DAYS + each) for each in range(0, count + 1, STEP_DAYS)]
 
 
 def _ordinals(column: pl.Series) -> np.ndarray:
