@@ -133,8 +133,8 @@ def test_the_worked_example_of_the_docs() -> None:
     card = stated_model().card
     values = {
         "mean_delay": 30.0, "late_share": 0.5, "over_60_share": 0.1, "returned_share": 0.0,
-        "parted_share": 0.0, "broken_promises": 0.0, "delay_rise": 0.0, "overdue_share": 0.1, "oldest_days": 20.0,
-        "relationship_days": 3 * 365.0,
+        "parted_share": 0.0, "broken_promises": 0.0, "delay_rise": 0.0, "overdue_share": 0.1,
+        "oldest_days": 20.0, "relationship_days": 3 * 365.0,
     }  # fmt: skip
     row = np.array([[values[name] for name in card.columns.names]])
     assert card.contributions(row).sum() == pytest.approx(0.03)
