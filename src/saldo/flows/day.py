@@ -93,13 +93,15 @@ def day_of(ctx: Context, company: CompanyRow) -> Day:
     facts, book = gather(ctx), gather_book(ctx)
     scored = score_portfolio(ctx, facts, book)
     worklist = plan_actions(facts, scored.forecasts, company.currency)
+    # A cold start is asked about its own day only: the past would be fitted on what came after it.
+    learnt = None if scored.version_id is None else scored.fitted
     return Day(
         model_version_id=version_of(ctx, scored),
         forecasts=with_reasons(scored, book, worklist),
         worklist=worklist,
         risk=score_risk(ctx, book),
         figures=measure(facts),
-        weeks=expect_cash(book, scored.fitted, scored.landmarks, scored.curves, ctx.as_of, company.code),
+        weeks=expect_cash(book, learnt, scored.landmarks, scored.curves, ctx.as_of, company.code),
     )
 
 

@@ -17,19 +17,24 @@ from saldo.measurement.queries import weeks_of
 
 
 def expect_cash(
-    book: Book, fitted: Fitted, landmarks: pl.DataFrame, curves: Curves, as_of: date, company_code: str
+    book: Book,
+    fitted: Fitted | None,
+    landmarks: pl.DataFrame,
+    curves: Curves,
+    as_of: date,
+    company_code: str,
 ) -> pl.DataFrame:
     """CASH_SCHEMA: what the day run of ``as_of`` keeps, every kind.
 
-    landmarks: the open items on ``as_of`` with their ``curves`` by ``fitted``, which is asked again about
-    past days, to see how payment days move together.
+    landmarks: the open items on ``as_of`` with their ``curves``. fitted: the model of these, which is asked
+    again about past days, to see how payment days move together; None: as the stated priors have it.
     """
     return expected_weeks(
         book,
         landmarks,
         curves,
         as_of,
-        past=lambda earlier: fitted.curves(book, earlier),
+        past=None if fitted is None else lambda earlier: fitted.curves(book, earlier),
         seed=seed_of(company_code, as_of),
     )
 

@@ -29,7 +29,9 @@ def with_reasons(scored: Scored, book: Book, worklist: pl.DataFrame) -> pl.DataF
     wanted = items.sort("rank", "item_id", nulls_last=True).head(REASONED_ITEMS).select("item_id")
     asked = scored.landmarks.join(wanted, on="item_id", how="semi", maintain_order="left")
     own = book.of_accounts(items["account_id"].unique().sort().to_list())
-    told = [json.dumps(each, ensure_ascii=False) for each in reasons(scored.fitted, own, asked)]
+    features = scored.features.join(wanted, on="item_id", how="semi", maintain_order="left")
+    found = reasons(scored.fitted, own, asked, features=features)
+    told = [json.dumps(each, ensure_ascii=False) for each in found]
     texts = asked.select("item_id", pl.Series("reasons", told, dtype=pl.String))
     return scored.forecasts.join(texts, on="item_id", how="left", maintain_order="left")
 

@@ -10,8 +10,9 @@ import polars as pl
 
 from saldo.analytics.book import Book
 from saldo.analytics.curves import DAILY, Curves
+from saldo.analytics.features import features_at
 from saldo.analytics.payment_date.empirical_bayes import FORECAST_SCHEMA
-from saldo.analytics.payment_date.forecasts import item_forecasts
+from saldo.analytics.payment_date.forecasts import figures_of
 from saldo.analytics.payment_date.ladder import fitted_from, rung
 from saldo.analytics.payment_date.rungs import Fitted
 from saldo.core.context import Context
@@ -24,17 +25,21 @@ ENGINE = "payment_date"
 COLD_START, COLD_START_VERSION = "empirical_bayes", "empirical-bayes-2"
 # Reasons are kept for the first items of the worklist; those of any other are computed when it is opened.
 REASONED_ITEMS = 20_000
-_NOTHING = Curves(DAILY, np.zeros((0, len(DAILY)), np.float32)), pl.DataFrame(schema=FORECAST_SCHEMA)
+_NO_CURVES = Curves(DAILY, np.zeros((0, len(DAILY)), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What is expected of every open debit. forecasts: the open items with FORECAST_SCHEMA, and in the same
-    order curves and landmarks. version_id: None where the model keeps no file."""
+    """What is expected of every open debit.
+
+    forecasts: the open items with FORECAST_SCHEMA; in the same order landmarks, their features and curves.
+    version_id: None where the model keeps no file.
+    """
 
     version_id: int | None
     fitted: Fitted
     landmarks: pl.DataFrame
+    features: pl.DataFrame
     curves: Curves
     forecasts: pl.DataFrame
 
@@ -49,14 +54,14 @@ def score_portfolio(ctx: Context, facts: Facts, book: Book) -> Scored:
     version = COLD_START_VERSION if used is None else used.version
     debits = facts.open_items.filter(pl.col("balance_mills") > 0)
     landmarks = debits.select("item_id", pl.lit(ctx.as_of).alias("as_of"))
-    curves, told = _NOTHING if debits.is_empty() else item_forecasts(fitted, book, landmarks, version)
-    return Scored(
-        None if used is None else used.id,
-        fitted,
-        landmarks,
-        curves,
-        debits.hstack(told.select(*FORECAST_SCHEMA)),
-    )
+    version_id = None if used is None else used.id
+    if debits.is_empty():
+        nothing = debits.hstack(pl.DataFrame(schema=FORECAST_SCHEMA))
+        return Scored(version_id, fitted, landmarks, landmarks, _NO_CURVES, nothing)
+    features = features_at(book, landmarks)
+    curves, told = figures_of(fitted, book, features, version)
+    forecasts = debits.hstack(told.select(*FORECAST_SCHEMA))
+    return Scored(version_id, fitted, landmarks, features, curves, forecasts)
 
 
 def fitted_for(ctx: Context, book: Book) -> tuple[Fitted, ModelRow | None]:

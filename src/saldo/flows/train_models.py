@@ -91,12 +91,13 @@ def _trained(
         "ends": book.ends.height,
         "known_from": book.known_from and book.known_from.isoformat(),
     }
+    metrics = learnt.metrics | {"why": learnt.reason}
     version_id = record_model(
-        ctx, company_id, engine, learnt.rung, learnt.record, parameters, learnt.metrics, data_hash, ctx.as_of
+        ctx, company_id, engine, learnt.rung, learnt.record, parameters, metrics, data_hash, ctx.as_of
     )
     why = render(learnt.reason["code"], learnt.reason["params"], ctx.language)
     is_new = promotes and learnt.is_worth_it and promote(ctx, company_id, engine, version_id, why)
-    return Trained(engine, model_version(version_id), is_new, learnt.reason, learnt.metrics)
+    return Trained(engine, model_version(version_id), is_new, learnt.reason, metrics)
 
 
 def _learn_payment_date(ctx: Context, book: Book) -> Learnt:

@@ -50,10 +50,17 @@ def item_forecasts(
     how much is known of segment and portfolio too.
     """
     features = features_at(book, landmarks)
+    return figures_of(fitted, book, features, model_version)
+
+
+def figures_of(
+    fitted: Fitted, book: Book, features: pl.DataFrame, model_version: str = ""
+) -> tuple[Curves, pl.DataFrame]:
+    """``item_forecasts`` of landmarks whose ``features`` are known already."""
     if isinstance(fitted, _FromFeatures):
         curves = fitted.curves_of(book, features)
     else:
-        curves = fitted.curves(book, landmarks)
+        curves = fitted.curves(book, features.select("item_id", "as_of"))
     frame = forecast_frame(curves, features, book, model_version)
     if fitted.name in ACCOUNT_BLIND:
         above = pl.when(pl.col("rung") == "insufficient").then("rung").otherwise(pl.lit("portfolio"))

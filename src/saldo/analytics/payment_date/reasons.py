@@ -35,15 +35,22 @@ LEAST_DAYS = 0.5
 _MEDIAN_FIRST = 1.25
 
 
-def reasons(fitted: Fitted, book: Book, landmarks: pl.DataFrame, how_many: int = 3) -> list[list[Reason]]:
+def reasons(
+    fitted: Fitted,
+    book: Book,
+    landmarks: pl.DataFrame,
+    how_many: int = 3,
+    features: pl.DataFrame | None = None,
+) -> list[list[Reason]]:
     """The strongest reasons of each landmark (LANDMARKS), at most ``how_many``, strongest first.
 
-    ``book`` may be cut to the landmarks' accounts. Reasons of less than half a day are left out, but the
+    ``book`` may be cut to the landmarks' accounts. features: ``features_at`` of the landmarks in their order,
+    where they are known already. Reasons of less than half a day are left out, but the
     strongest; that nothing is known of an account always stands among them.
     """
     if landmarks.is_empty():
         return []
-    features = features_at(book, landmarks)
+    features = features_at(book, landmarks) if features is None else features
     if isinstance(fitted, Hazard | RidgeKm):
         each = _learnt(topic_effects(fitted, book, features))
     else:
