@@ -1,6 +1,6 @@
 """How early, how often and how wrongly insolvencies of simulated worlds are warned of.
 
-    python -m benchmarks.early_warning --seed 1 --seed 2 [--size medium] [--false-alarms 0.05] [--no-ratings]
+    python -m benchmarks.early_warning --seed 1 --seed 2 [--false-alarms 0.05] [--no-ratings]
     python -m benchmarks.early_warning --seed 1 --ceiling
 
 Definitions are those of saldo.simulation.forecast_trial.warning_trial. One medium world takes about two
@@ -30,7 +30,6 @@ LAST_DAY = date(2026, 10, 30)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, action="append", required=True)
-    parser.add_argument("--size", choices=("small", "medium"), default="medium")
     parser.add_argument("--false-alarms", type=float, default=WarningPolicy().false_alarms)
     parser.add_argument("--no-ratings", action="store_true", help="payments and orders alone")
     parser.add_argument("--ceiling", action="store_true", help="an observer who knows the customers' types")
@@ -39,7 +38,7 @@ def main() -> None:
     policy = WarningPolicy(false_alarms=options.false_alarms)
     total = Counts()
     for seed in options.seed:
-        world = World.make(options.size, seed, LAST_DAY).tables()
+        world = World.make("medium", seed, LAST_DAY).tables()
         book, truth = world_book(world), insolvencies(world)
         if options.ceiling:
             total.add(ceiling(world, book, truth, last_day(world), policy))
@@ -48,7 +47,7 @@ def main() -> None:
         total.add(run_trial(book, truth, last_day(world), product_looks(policy, outside), policy))
     found = total.as_json()
     if options.json:
-        print(json.dumps({"size": options.size, "seeds": options.seed, **found}))
+        print(json.dumps({"seeds": options.seed, **found}))
         return
     for name, value in found.items():
         if isinstance(value, dict) and "low" in value:
