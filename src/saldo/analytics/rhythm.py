@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from saldo.analytics.book import PAID, Book
 from saldo.analytics.delay_types import Floats, Ints
