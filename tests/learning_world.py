@@ -60,10 +60,8 @@ def rows(customers: int, every_days: int, until: date, first: date = FIRST_DAY) 
             settled = due + timedelta(days=delay_days(customer, invoice))
             amount = 500 + (customer * 91 + invoice * 53) % 900 + (4000 if invoice % 5 == 0 else 0)
             paid = settled if settled <= until else None
-            told.append(
-                f"C{customer:03};Ditta {customer:03} S.r.l.;{customer:03}-{invoice:04};{day};{due};{amount},00;"
-                f"{'0' if paid else amount},00;{paid or ''}"
-            )
+            name = f"C{customer:03};Ditta {customer:03} S.r.l.;{customer:03}-{invoice:04}"
+            told.append(f"{name};{day};{due};{amount},00;{'0' if paid else amount},00;{paid or ''}")
             day, invoice = day + timedelta(days=every_days), invoice + 1
     return told
 

@@ -22,11 +22,13 @@ django.setup()
 import polars as pl  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from saldo.analytics.book import balances, open_on  # noqa: E402
 from saldo.collection.planning import stored_plan  # noqa: E402
 from saldo.core.context import Context  # noqa: E402
 from saldo.core.priors import default_priors  # noqa: E402
 from saldo.flows.day import run_day  # noqa: E402
 from saldo.identity.queries import latest_day_run  # noqa: E402
+from saldo.ledger.book import book_of  # noqa: E402
 from saldo.ledger.queries import BUCKET_COLUMNS, open_items, projection_differences, totals  # noqa: E402
 from saldo.simulation.files.erp_book import ErpBook  # noqa: E402
 from saldo.simulation.trial.figures import figures  # noqa: E402
@@ -62,6 +64,7 @@ def live_through(first_day: date, days: int) -> dict[str, Any]:
         if count >= AGAIN_AFTER:
             _tells_the_same_of(*past[count - AGAIN_AFTER])
         if count % SELDOM == 0:
+            _models_are_told_the_same(known, ours, [each.id for each in trial.desk.companies.values()])
             _projections_agree()
             _runs_again_the_same(trial, day)
     for then in past[::SELDOM]:
@@ -79,6 +82,15 @@ def _saldo_says_what_the_erp_says(book: ErpBook, ours: pl.DataFrame, day: date) 
         told = ours.filter(pl.col("balance_mills") * side > 0)["balance_mills"].sort()
         real = truth.filter(pl.col("open_cents") * side > 0)["open_cents"].sort() * MILLS_PER_CENT
         assert told.to_list() == real.to_list(), day
+
+
+def _models_are_told_the_same(known: Context, ours: pl.DataFrame, company_ids: list[int]) -> None:
+    """What models learn from has the balances of the ledger, item by item."""
+    books = [book_of(known.within(company_id)) for company_id in company_ids]
+    told = pl.concat([balances(book, open_on(book, known.as_of)) for book in books])
+    columns = ["item_id", "account_id", "due_date", "balance_mills"]
+    owed = ours.filter(pl.col("balance_mills") > 0)
+    assert told.select(columns).sort("item_id").equals(owed.select(columns).sort("item_id")), known.as_of
 
 
 def _aging_partitions_what_is_open(frame: pl.DataFrame, items: pl.DataFrame, day: date) -> None:

@@ -88,8 +88,6 @@ EN: dict[str, Wording] = {
         "too few customers have defaulted to learn from: the stated weights stay"
     ),
     "risk_learnt": lambda p: "learnt from the defaults of its own customers",
-    "warning_too_few": lambda p: (
-        f"with {p['items']} items the habits are not known yet: no early warnings"
-    ),
+    "warning_too_few": lambda p: f"with {p['items']} items the habits are not known yet: no early warnings",
     "warning_learnt": lambda p: f"habits learnt from {p['items']} items",
 }
