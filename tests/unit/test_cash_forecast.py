@@ -10,14 +10,27 @@ import numpy as np
 import polars as pl
 import pytest
 
-from saldo.analytics import cash_dependence, cash_simulation
+from saldo.analytics import cash_dependence, cash_past, cash_simulation
 from saldo.analytics.book import ENDS, ITEMS, PAID, RETURNED, Book, open_on
 from saldo.analytics.cash_forecast import CASH_SCHEMA, cash_forecast, expected_weeks
 from saldo.analytics.cash_history import cash_after, cash_movements, naive_weeks, past_weeks
+from saldo.analytics.cash_paydays import (
+    BEFORE_END,
+    BEGINNING,
+    CLOSED,
+    FIFTEENTH,
+    MIDDLE,
+    MONTH_END,
+    TENTH,
+    Paydays,
+    find_paydays,
+    kind_of_day,
+)
 from saldo.analytics.cash_sales import monthly_levels, sales_cash, sales_errors
 from saldo.analytics.cash_scoring import JUDGED, cash_scores
 from saldo.analytics.cash_simulation import Dependence, Portfolio, draw_weeks
 from saldo.analytics.curves import WEEKLY, Curves, step_curves
+from saldo.core.calendar import end_of_month, next_business_day
 from saldo.core.priors import default_priors
 
 AS_OF = date(2026, 3, 31)
@@ -194,9 +207,10 @@ def _moving_book(common: float, own: float) -> Book:
 @pytest.mark.parametrize(("common", "own"), [(0.0, 0.3), (0.2, 0.0)])
 def test_correlations_are_found(common: float, own: float) -> None:
     book = _moving_book(common, own)
-    landmarks = cash_dependence.past_landmarks(book, AS_OF)
+    landmarks = cash_past.past_landmarks(book, AS_OF)
     assert len(landmarks) == 13 * 600
-    found = cash_dependence.estimate_dependence(book, landmarks, flat(*[0.5] * len(landmarks)), AS_OF)
+    seen = cash_past.look_back(book, landmarks, AS_OF)
+    found = cash_dependence.estimate_dependence(seen, np.full((len(landmarks), 4), 0.5))
     prior = default_priors().cash
     # Drawn to the stated one by the weight of four days in seventeen.
     drawn = (4 * prior.portfolio_correlation + 13 * common) / 17
@@ -206,31 +220,68 @@ def test_correlations_are_found(common: float, own: float) -> None:
     assert found.week < 0.2
 
 
+def test_kinds_of_days() -> None:
+    """The 31st of May 2026 is a Sunday, so that the 1st of June is the month's end; the 10th of that month is
+    a Wednesday, the 15th a Monday, the 1st of January closed."""
+    days = [date(2026, 5, 31), date(2026, 6, 1), date(2026, 6, 3), date(2026, 6, 10), date(2026, 6, 15)]
+    assert [kind_of_day(day) for day in days] == [CLOSED, MONTH_END, BEGINNING, TENTH, FIFTEENTH]
+    assert [kind_of_day(date(2026, 6, day)) for day in (29, 30)] == [BEFORE_END, MONTH_END]
+    assert kind_of_day(date(2026, 1, 1)) == CLOSED and kind_of_day(date(2026, 1, 2)) == BEGINNING
+    # The 10th of May is a Sunday.
+    assert kind_of_day(date(2026, 5, 11)) == TENTH and kind_of_day(date(2026, 5, 12)) == MIDDLE
+
+
+def month_end(day: date) -> date:
+    """The last day of the month, or the next open day."""
+    return next_business_day(end_of_month(day))
+
+
+def test_cash_is_moved_to_the_days_on_which_it_comes() -> None:
+    """Everybody pays at the end of the month, of curves that say the same of each day."""
+    days = [(date(2025, month, 20), month_end(date(2025, month, 20))) for month in range(1, 13)]
+    rows = [(n, 1, 1, "A", "EUR", day, day, 1000, None, day) for n, (day, _) in enumerate(days * 20)]
+    ends = [(n, end, 1000, PAID, end) for n, (_, end) in enumerate(days * 20)]
+    book = Book(pl.DataFrame(rows, schema=ITEMS, orient="row"), pl.DataFrame(ends, schema=ENDS, orient="row"))
+    landmarks = pl.DataFrame(
+        {"item_id": list(range(len(rows))), "as_of": [day for day, _ in days * 20]},
+        schema={"item_id": pl.Int64, "as_of": pl.Date},
+    )
+    even = Curves(WEEKLY, np.repeat((np.minimum(WEEKLY, 60) / 75)[None, :].astype(np.float32), len(rows), 0))
+    paydays = find_paydays(cash_past.look_back(book, landmarks, AS_OF), even)
+    assert paydays.factors is not None and paydays.factors[MONTH_END] > 5
+    assert max(paydays.factors[kind] for kind in (CLOSED, TENTH, MIDDLE)) < 0.5
+    weekly = np.diff(paydays.by_week(even.rows(np.array([0])), date(2026, 3, 20), 4)[0], prepend=0.0)
+    assert weekly.argmax() == 1 and weekly[1] > 3 * weekly[0]  # the 31st of March is in the second week
+    assert Paydays().by_week(even.rows(np.array([0])), AS_OF, 1)[0, 0] == pytest.approx(7 / 75)
+
+
 def test_paydays_that_the_curves_do_not_know_widen_the_weeks() -> None:
     """Curves say the same of each of four weeks; all comes in the second, or in the third."""
     book = _moving_book(0.0, 0.0)
     turn = ((AS_OF - pl.col("end_date")).dt.total_days() // 28) % 2
     moved = pl.col("end_date") + pl.duration(days=7 + 7 * turn)
     ends = book.ends.with_columns(end_date=moved, known_date=moved)
-    landmarks = cash_dependence.past_landmarks(replace(book, ends=ends), AS_OF)
-    share = np.minimum(WEEKLY / 28, 1.0) * 0.5
-    curves = Curves(WEEKLY, np.repeat(share[None, :].astype(np.float32), len(landmarks), axis=0))
-    found = cash_dependence.estimate_dependence(replace(book, ends=ends), landmarks, curves, AS_OF)
+    landmarks = cash_past.past_landmarks(replace(book, ends=ends), AS_OF)
+    seen = cash_past.look_back(replace(book, ends=ends), landmarks, AS_OF)
+    said = np.repeat(np.arange(1, 5)[None, :] / 8, len(landmarks), axis=0)
+    found = cash_dependence.estimate_dependence(seen, said)
     assert found.week > 0.8
 
 
 def test_without_a_past_the_correlations_are_the_stated_ones() -> None:
     book = book_of([(1, AS_OF - DAY, AS_OF, 10)], [])
-    landmarks = cash_dependence.past_landmarks(book, AS_OF)
+    landmarks = cash_past.past_landmarks(book, AS_OF)
     assert landmarks.is_empty()
-    found = cash_dependence.estimate_dependence(book, landmarks, flat(), AS_OF)
-    assert found == cash_dependence.stated_dependence() and found.landmarks == 0
+    rows = expected_weeks(book, open_on(book, AS_OF), flat(0.5), AS_OF, past=lambda earlier: flat())
+    alone = items_of((1, "EUR", 10))
+    stated = cash_forecast(flat(0.5), alone, AS_OF, dependence=cash_dependence.stated_dependence())
+    assert rows.filter(pl.col("kind") == "open")["expected_mills"].equals(stated["expected_mills"])
 
 
 def test_of_a_large_book_whole_customers_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     book = _moving_book(0.0, 0.0)
-    monkeypatch.setattr(cash_dependence, "MOST_LANDMARKS", 1000)
-    chosen = cash_dependence.past_landmarks(book, AS_OF).join(book.items, on="item_id")
+    monkeypatch.setattr(cash_past, "MOST_LANDMARKS", 1000)
+    chosen = cash_past.past_landmarks(book, AS_OF).join(book.items, on="item_id")
     assert 900 < len(chosen) <= 1000
     assert set(chosen.group_by("customer_id").len()["len"]) == {13 * 4}
 

@@ -17,11 +17,13 @@ import numpy.typing as npt
 import polars as pl
 
 from saldo.analytics.book import Book, balances
-from saldo.analytics.cash_dependence import estimate_dependence, past_landmarks, stated_dependence
+from saldo.analytics.cash_dependence import estimate_dependence, stated_dependence
 from saldo.analytics.cash_history import cash_movements, naive_weeks, past_weeks
+from saldo.analytics.cash_past import STEP_WEEKS, look_back, past_landmarks
+from saldo.analytics.cash_paydays import Paydays, find_paydays
 from saldo.analytics.cash_sales import sales_cash
-from saldo.analytics.cash_simulation import DRAWS, Dependence, Portfolio, draw_weeks
-from saldo.analytics.curves import Curves, paid_within
+from saldo.analytics.cash_simulation import DRAWS, Dependence, Portfolio, draw_weeks, strayed
+from saldo.analytics.curves import Curves
 
 WEEKS = 13
 # What items that are open bring, what will be invoiced brings, both, and the simple forecast beside them.
@@ -44,7 +46,6 @@ CASH_SCHEMA: dict[str, pl.DataType] = {
     "cumulative_high_mills": pl.Int64(),
 }
 _QUANTILES = (0.1, 0.5, 0.9)
-_CHUNK = 200_000
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -82,7 +83,8 @@ def cash_forecast(
     up exactly to the cumulative figure. low, middle, high: P10, P50 and P90 of the simulation, so the
     expected amount may lie outside of them where one item decides.
     """
-    found = _open_cash(curves, items, dependence or stated_dependence(), seed, weeks)
+    share = Paydays().by_week(curves, as_of, weeks)
+    found = _open_cash(share, items, dependence or stated_dependence(), seed)
     return _framed([_rows(code, OPEN, cash, as_of) for code, cash in found.items()])
 
 
@@ -99,18 +101,14 @@ def expected_weeks(
     """CASH_SCHEMA of every kind: open, future, total and naive, by currency.
 
     landmarks: the open items on ``as_of`` (``open_on``) with their ``curves``. past: gives the same model's
-    curves of landmarks on past days, for the correlations; None: the stated ones. Kinds that the history is
-    too short for are left out; then "total" is what the open items bring.
+    curves of landmarks on past days, for paydays and correlations; None: the stated ones. Kinds that the
+    history is too short for are left out; then "total" is what the open items bring.
     """
     book = book.known_by(as_of)
-    dependence = stated_dependence()
-    if past is not None:
-        earlier = past_landmarks(book, as_of)
-        if not earlier.is_empty():
-            dependence = estimate_dependence(book, earlier, past(earlier), as_of)
-    items = balances(book, landmarks)
-    opened = _open_cash(curves, items, dependence, seed, weeks)
-    future = _future_cash(book, as_of, seed, weeks)
+    paydays, dependence = _learnt(book, as_of, past)
+    share = paydays.by_week(curves, as_of, weeks)
+    opened = _open_cash(share, balances(book, landmarks), dependence, seed)
+    future = _future_cash(book, as_of, dependence.week, seed, weeks)
     before = past_weeks(cash_movements(book), as_of, book.known_from)
     rows = []
     for code in sorted({*opened, *future, *before}):
@@ -126,13 +124,28 @@ def expected_weeks(
     return _framed(rows)
 
 
+def _learnt(
+    book: Book, as_of: date, past: Callable[[pl.DataFrame], Curves] | None
+) -> tuple[Paydays, Dependence]:
+    """What the model's errors on past days say of the days on which cash comes, and of how much it varies."""
+    earlier = past_landmarks(book, as_of) if past is not None else None
+    if past is None or earlier is None or earlier.is_empty():
+        return Paydays(), stated_dependence()
+    curves, seen = past(earlier), look_back(book, earlier, as_of)
+    paydays = find_paydays(seen, curves)
+    said = np.zeros((len(curves), STEP_WEEKS))
+    for number, day in enumerate(seen.days):
+        rows = np.flatnonzero(seen.of_day == number)
+        said[rows] = paydays.by_week(curves.rows(rows), day, STEP_WEEKS)
+    return paydays, estimate_dependence(seen, said)
+
+
 def _generator(seed: int, currency: str, kind: str) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(currency.encode()), crc32(kind.encode())])
 
 
-def _open_cash(
-    curves: Curves, items: pl.DataFrame, dependence: Dependence, seed: int, weeks: int
-) -> dict[str, _Cash]:
+def _open_cash(share: Floats, items: pl.DataFrame, dependence: Dependence, seed: int) -> dict[str, _Cash]:
+    """share: of each of ``items`` paid by the end of each week."""
     # In one order, whatever the order given: then the draws, and every sum, are the same.
     ordered = (
         items.select("item_id", "customer_id", "currency", "balance_mills")
@@ -143,7 +156,7 @@ def _open_cash(
     found = {}
     for (currency,), rows in ordered.group_by("currency", maintain_order=True):
         portfolio = Portfolio(
-            share=_share_by_week(curves, rows["_row"].to_numpy().astype(np.int64), weeks),
+            share=share[rows["_row"].to_numpy()],
             amount=rows["balance_mills"].to_numpy().astype(np.float64),
             customer=rows["customer_id"].rle_id().to_numpy().astype(np.int64),
         )
@@ -153,16 +166,6 @@ def _open_cash(
     return found
 
 
-def _share_by_week(curves: Curves, rows: Ints, weeks: int) -> Floats:
-    """Share of each item paid by the end of each week; flat after the last day of the curves."""
-    ends = 7 * np.arange(1, weeks + 1)
-    parts = [
-        paid_within(curves.rows(rows[start : start + _CHUNK]), ends) for start in range(0, len(rows), _CHUNK)
-    ]
-    result: Floats = np.clip(np.maximum.accumulate(np.concatenate(parts), axis=1), 0.0, 1.0)
-    return result
-
-
 def _within(draws: Floats, balance: float) -> Floats:
     """The draws with no more in all than is open: the normal part of the sum may pass it by a little."""
     over = draws.sum(axis=1) / balance
@@ -170,11 +173,14 @@ def _within(draws: Floats, balance: float) -> Floats:
     return result
 
 
-def _future_cash(book: Book, as_of: date, seed: int, weeks: int) -> dict[str, _Cash]:
-    return {
-        code: _Cash(_mills(sales.mean.cumsum()), sales.draw(_generator(seed, code, FUTURE), DRAWS))
-        for code, sales in sales_cash(book, as_of, weeks).items()
-    }
+def _future_cash(book: Book, as_of: date, week: float, seed: int, weeks: int) -> dict[str, _Cash]:
+    """week: how far a week's cash strays, as of what is open."""
+    found = {}
+    for code, sales in sales_cash(book, as_of, weeks).items():
+        rng = _generator(seed, code, FUTURE)
+        draws = strayed(sales.draw(rng, DRAWS), week, rng)
+        found[code] = _Cash(_mills(sales.mean.cumsum()), draws)
+    return found
 
 
 def _quantiles(draws: Floats) -> Floats:

@@ -108,15 +108,15 @@ def draw_weeks(
     rest = portfolio.rows(~one_by_one)
     if len(rest):
         total += _many_items(rest, is_drawn, factors, common, dependence, rng)
-    return _strayed(total, dependence.week, rng)
+    return strayed(total, dependence.week, rng)
 
 
-def _strayed(cash: Floats, week: float, rng: np.random.Generator) -> Floats:
+def strayed(cash: Floats, week: float, rng: np.random.Generator) -> Floats:
     """The draws with some of each week's cash moved to other weeks; what all weeks bring stays."""
     moved = cash * np.exp(week * rng.standard_normal(cash.shape))
     before, after = cash.sum(axis=1, keepdims=True), moved.sum(axis=1, keepdims=True)
-    strayed: Floats = moved * np.divide(before, after, out=np.ones_like(before), where=after > 0)
-    return strayed
+    result: Floats = moved * np.divide(before, after, out=np.ones_like(before), where=after > 0)
+    return result
 
 
 def _largest(values: Floats, count: int) -> Bools:
