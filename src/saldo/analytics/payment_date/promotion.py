@@ -1,9 +1,10 @@
-"""Which rung is used: the simplest one that none is better than beyond the error of the comparison.
+"""Which rung is used: the cold start, unless one is better than it beyond the error of the comparison.
 
 A rolling backtest inside of what is known compares the rungs on the same questions. The best has the least
-mean loss (CRPS in days, at issue and of the open book); the rung promoted is the simplest whose loss is not
-above the best one's by more than one standard error of the paired difference, by bootstrap of customers
-(the one-standard-error rule of Breiman and others 1984).
+mean loss (CRPS in days, at issue and of the open book). A rung is good enough if its loss is not above the
+best one's by more than one standard error of the paired difference, by bootstrap of customers (the
+one-standard-error rule of Breiman and others 1984). The cold start (empirical Bayes) stays if it is good
+enough, since it knows something of every account from the first invoice; else the simplest that is.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def _last_document(book: Book, as_of: date) -> date | None:
 def _simplest(losses: dict[str, scoring.Floats], accounts: scoring.Ints, items: int) -> Choice:
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     best = min(means, key=lambda name: means[name])
-    for name, loss in losses.items():
+    start = protocol.fallback(list(losses))
+    for name in (start, *(each for each in losses if each != start)):
+        loss = losses[name]
         gap = scoring.paired_difference(loss, losses[best], accounts)
         error = max(gap.error, gap.error_by_row) if name != best else 0.0
         if name == best or not np.isfinite(error) or gap.mean <= ERRORS * error:
