@@ -16,16 +16,18 @@ import numpy.typing as npt
 import polars as pl
 
 from saldo.analytics.book import Book, balances
-from saldo.analytics.curves import DAILY, Curves
+from saldo.analytics.curves import Curves
 from saldo.analytics.payment_date import delays
-from saldo.analytics.payment_date.pieces import IS_PAID, ages
-from saldo.analytics.payment_date.simple import curves_by_age, delay_counts, known_pieces
+from saldo.analytics.payment_date.pieces import IS_PAID, ages, entry_lag_days, pieces_at
+from saldo.analytics.payment_date.simple import curves_by_age, delay_counts, from_known, known_pieces
 from saldo.core.priors import default_priors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 EMPIRICAL_BAYES = "empirical_bayes"
+# Accounts on a day that are worked out at a time.
+PAIRS = 20_000
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -55,6 +57,7 @@ class EmpiricalBayes:
     shape_strength: float
     portfolio: Floats
     half_life_days: float
+    lag_days: int
     name: str = EMPIRICAL_BAYES
 
     def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
@@ -62,32 +65,37 @@ class EmpiricalBayes:
         age = ages(facts)
         if not len(self.profiles):
             return curves_by_age(self.portfolio[None, :], np.zeros(len(age), dtype=np.int64), age)
-        own = book.of_accounts(facts["account_id"].unique().sort().to_list())
-        paid = np.empty((len(facts), len(DAILY)), dtype=np.float32)
-        by_day = facts.select("as_of", "account_id").with_row_index("row").partition_by("as_of", as_dict=True)
-        for (day,), asked in by_day.items():
-            assert isinstance(day, date)
-            rows = asked["row"].to_numpy()
-            log_open, place = self._accounts(own, day, facts[rows])
-            paid[rows] = curves_by_age(log_open, place, age[rows]).paid
-        return Curves(DAILY, paid)
+        log_open, row = self.by_account(book, facts)
+        return curves_by_age(log_open, row, age)
 
-    def _accounts(self, book: Book, day: date, facts: pl.DataFrame) -> tuple[Floats, Ints]:
-        """log P(open) of the accounts of ``facts`` as known on ``day``, and the row of each landmark."""
-        accounts = facts.select("account_id", "segment").unique(
-            "account_id", keep="first", maintain_order=True
+    def by_account(self, book: Book, facts: pl.DataFrame) -> tuple[Floats, Ints]:
+        """log P(open) at delays.EDGES of each account as known on each day, and the row of each landmark.
+
+        facts: account_id, segment, as_of. Only for a model that was not left with the stated prior.
+        """
+        segment = pl.col("segment").first().alias("segment")
+        pairs = facts.group_by("account_id", "as_of", maintain_order=True).agg(segment)
+        pairs = pairs.with_row_index("pair").cast({"pair": pl.Int64})
+        log_open = np.zeros((len(pairs), len(delays.EDGES)))
+        for start in range(0, len(pairs), PAIRS):
+            log_open[start : start + PAIRS] = self._accounts(book, pairs.slice(start, PAIRS))
+        placed = facts.select("account_id", "as_of").join(
+            pairs, on=["account_id", "as_of"], how="left", maintain_order="left"
         )
-        numbered = accounts.select("account_id").with_row_index("place").cast({"place": pl.Int64})
-        cut = book.of_accounts(accounts["account_id"].to_list()) if len(accounts) < 50 else book
-        rows = known_pieces(cut, day).join(numbered, on="account_id")
-        today = np.full(len(rows), day.toordinal() - _EPOCH, dtype=np.int64)
-        counts = delay_counts(rows, today, rows["place"].to_numpy(), len(accounts), self.half_life_days)
+        return log_open, placed["pair"].to_numpy()
+
+    def _accounts(self, book: Book, pairs: pl.DataFrame) -> Floats:
+        """log P(open) at delays.EDGES of each pair: an account as known on a day."""
+        first = int(pairs["pair"][0])
+        rows = from_known(pieces_at(book, pairs.drop("segment"), self.lag_days), book.known_from)
+        place = rows["pair"].to_numpy() - first
+        today = pairs["as_of"].to_physical().to_numpy().astype(np.int64)[place]
+        counts = delay_counts(rows, today, place, len(pairs), self.half_life_days)
         hazards = delays.account_hazards(
-            counts, _codes(accounts["segment"], self.segments), self.profiles, self.segment_shares,
+            counts, _codes(pairs["segment"], self.segments), self.profiles, self.segment_shares,
             self.shape_strength,
         )  # fmt: skip
-        place = facts.select("account_id").join(numbered, on="account_id", how="left", maintain_order="left")
-        return delays.log_open_at_edges(hazards), place["place"].to_numpy()
+        return delays.log_open_at_edges(hazards)
 
     def as_record(self) -> dict[str, Any]:
         return {
@@ -95,6 +103,7 @@ class EmpiricalBayes:
             "profiles": self.profiles.tolist(), "segment_shares": self.segment_shares.tolist(),
             "shape_strength": self.shape_strength, "portfolio": self.portfolio.tolist(),
             "half_life_days": self.half_life_days,
+            "lag_days": self.lag_days,
         }  # fmt: skip
 
 
@@ -122,8 +131,16 @@ class EmpiricalBayesRung:
         if len(shares):
             shares = np.vstack([shares[: len(segments)], shares[-1:]])
         portfolio = delays.log_open_at_edges(levels.portfolio)[0]
+        lag = entry_lag_days(book)
         return EmpiricalBayes(
-            as_of, segments, levels.profiles, shares, levels.shape_strength, portfolio, prior.half_life_days
+            as_of,
+            segments,
+            levels.profiles,
+            shares,
+            levels.shape_strength,
+            portfolio,
+            prior.half_life_days,
+            lag,
         )
 
     def from_record(self, record: Mapping[str, Any]) -> EmpiricalBayes:
@@ -135,4 +152,5 @@ class EmpiricalBayesRung:
         return EmpiricalBayes(
             date.fromisoformat(record["as_of"]), segments, profiles, shares, float(record["shape_strength"]),
             np.array(record["portfolio"], dtype=np.float64), float(record["half_life_days"]),
+            int(record["lag_days"]),
         )  # fmt: skip

@@ -158,6 +158,13 @@ class Seen:
         return rows, paid, np.full(len(rows), items / max(len(rows), 1)), items
 
 
+def of_what_stays(curves: Curves, other: Curves) -> Curves:
+    """Curves that know of no credit notes, scaled to what the others do not have credited or written off."""
+    if other.gone is None:
+        return curves
+    return Curves(curves.days, (curves.paid * (1.0 - other.gone[:, -1:])).astype(np.float32))
+
+
 def blended(first: Curves, second: Curves, share: float) -> Curves:
     """``share`` of the first curves and the rest of the second; what is gone is the second's."""
     paid = (share * first.paid + (1.0 - share) * second.paid).astype(np.float32)

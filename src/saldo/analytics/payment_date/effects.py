@@ -135,7 +135,7 @@ class Effects:
                 ((delay - pl.col("own")) * pl.col("mass")).alias("left"),
                 ((delay - pl.col("own")) ** 2 * pl.col("mass")).alias("square"),
             )
-            .group_by("account_id", "known_date")
+            .group_by("account_id", "known_date", maintain_order=True)
             .agg(pl.col("mass", "left", "square").sum())
             .sort("known_date", "account_id")
             .with_columns(pl.col("mass", "left", "square").cum_sum().over("account_id"))

@@ -28,6 +28,7 @@ from saldo.analytics.payment_date.calibration import (
     blended,
     fit_calibration,
     no_calibration,
+    of_what_stays,
 )
 from saldo.analytics.payment_date.censored import Line
 from saldo.analytics.payment_date.columns import Columns
@@ -128,7 +129,9 @@ def _expand(known: TrainingSet, cells: Cells, line: Line, seen: Ints, most: int)
         periods = replace(
             periods, row=periods.row[keep], cell=periods.cell[keep], is_paid=periods.is_paid[keep]
         )
-    own = cell_columns(cells, periods, known.questions.day, known.due_in, center, line.spread(known.matrix))
+    spread = line.spread(known.matrix)
+    day = known.questions.day
+    own = cell_columns(cells, periods, day, known.due_in, center, spread, is_seasonal(known))
     matrix = np.concatenate([known.matrix[:, seen][periods.row], own], axis=1)
     return Expanded(matrix, periods.is_paid, weight, _offset(cells)[periods.cell])
 
@@ -230,7 +233,7 @@ class Hazard:
         if not self.line_share:
             return trees
         line = line_curves(self.line, self.columns.matrix(features), due_in(features), self.cells.ends)
-        return blended(line, trees, self.line_share)
+        return blended(of_what_stays(line, trees), trees, self.line_share)
 
     def tree_curves(self, features: pl.DataFrame) -> Curves:
         """What the trees alone say."""
@@ -338,7 +341,8 @@ class HazardRung:
             known.pieces["item_id"].to_numpy()[known.questions.row[later]],
         )  # fmt: skip
         trees = first.tree_curves(features)
-        line = line_curves(first.line, first.columns.matrix(features), due_in(features), first.cells.ends)
+        alone = line_curves(first.line, first.columns.matrix(features), due_in(features), first.cells.ends)
+        line = of_what_stays(alone, trees)
         share = best_share(line, trees, seen, LINE_SHARE)
         calibration = fit_calibration(blended(line, trees, share), seen)
         return replace(fitted, line_share=share, calibration=calibration)

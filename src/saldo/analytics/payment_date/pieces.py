@@ -17,6 +17,8 @@ from saldo.analytics.book import CREDITED, PAID, WRITTEN_OFF, Book
 
 Ints = npt.NDArray[np.int64]
 
+_ITEM = ("item_id", "account_id", "segment", "document_date", "due_date", "amount_mills")
+COLUMNS = ("item_id", "account_id", "segment", "document_date", "due_date", "exit_date", "outcome", "weight")
 # outcome of a piece
 OPEN, IS_PAID, IS_GONE = 0, 1, 2
 _LEAST_SHARE = 1e-6
@@ -62,47 +64,57 @@ def pieces(book: Book, as_of: date) -> pl.DataFrame:
     left out.
     """
     seen_until = as_of - timedelta(days=entry_lag_days(book))
-    items = book.items.filter(
-        (pl.col("known_date") <= as_of) & (pl.col("amount_mills") > 0) & pl.col("due_date").is_not_null()
-    ).select("item_id", "account_id", "segment", "document_date", sane_due_date(), "amount_mills")
+    items = _usable(book.items.filter(pl.col("known_date") <= as_of)).select(
+        *_ITEM, pl.lit(seen_until).alias("_seen")
+    )
+    ends = book.ends.filter(pl.col("known_date") <= as_of)
+    return _cut(items, ends).select(COLUMNS).sort("document_date", "item_id", "exit_date")
+
+
+def pieces_at(book: Book, pairs: pl.DataFrame, lag_days: int) -> pl.DataFrame:
+    """``pieces`` of the accounts of ``pairs`` (pair, account_id, as_of), each as known on its day.
+
+    Adds the column pair. lag_days: days by which payments become known, as of the day of the training.
+    """
+    known = pl.col("known_date") <= pl.col("as_of")
+    seen = (pl.col("as_of") - pl.duration(days=lag_days)).alias("_seen")
+    items = _usable(book.items).join(pairs, on="account_id").filter(known)
+    ends = book.ends.join(items.select("item_id", "pair", "as_of"), on="item_id").filter(known)
+    # An item stands once for each pair: there it is an item of its own.
+    numbers = items.select("pair", "item_id").with_row_index("_number").cast({"_number": pl.Int64})
+    items = items.with_columns(item_id=numbers["_number"]).select(*_ITEM, seen, "pair")
+    ends = ends.join(numbers, on=["pair", "item_id"]).with_columns(item_id="_number")
+    cut = _cut(items.drop("pair"), ends)
+    return cut.join(items.select("item_id", "pair"), on="item_id").select("pair", *COLUMNS)
+
+
+def _usable(items: pl.DataFrame) -> pl.DataFrame:
+    wanted = (pl.col("amount_mills") > 0) & pl.col("due_date").is_not_null()
+    return items.filter(wanted).with_columns(sane_due_date())
+
+
+def _cut(items: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    """Items (_ITEM and _seen, the last day known of each) cut by what ended them."""
     outcome = (
         pl.when(pl.col("cause") == PAID).then(IS_PAID)
         .when(pl.col("cause").is_in([CREDITED, WRITTEN_OFF])).then(IS_GONE)
         .otherwise(OPEN)
     )  # fmt: skip
-    ends = _surviving(book.ends.filter(pl.col("known_date") <= as_of)).select(
+    survived = _surviving(ends).select(
         "item_id", pl.col("end_date").alias("exit_date"), outcome.cast(pl.Int8).alias("outcome"), "_kept"
     )
-    ended = items.join(ends, on="item_id", maintain_order="left").with_columns(
+    ended = items.join(survived, on="item_id", maintain_order="left").with_columns(
         (pl.col("_kept") / pl.col("amount_mills")).alias("weight")
     )
-    shares = ended.group_by("item_id").agg(pl.col("weight").sum().alias("_ended"))
-    rest = (
-        items.join(shares, on="item_id", how="left", maintain_order="left")
-        .with_columns(
-            pl.lit(seen_until).alias("exit_date"),
-            pl.lit(OPEN, pl.Int8).alias("outcome"),
-            (1.0 - pl.col("_ended").fill_null(0.0)).alias("weight"),
-        )
-        .filter(pl.col("weight") > _LEAST_SHARE)
+    shares = ended.group_by("item_id", maintain_order=True).agg(pl.col("weight").sum().alias("_ended"))
+    rest = items.join(shares, on="item_id", how="left", maintain_order="left").with_columns(
+        pl.col("_seen").alias("exit_date"),
+        pl.lit(OPEN, pl.Int8).alias("outcome"),
+        (1.0 - pl.col("_ended").fill_null(0.0)).alias("weight"),
     )
-    columns = [
-        "item_id",
-        "account_id",
-        "segment",
-        "document_date",
-        "due_date",
-        "exit_date",
-        "outcome",
-        "weight",
-    ]
-    both = pl.concat([ended.select(columns), rest.select(columns)])
+    both = pl.concat([ended.select(COLUMNS), rest.select(COLUMNS)]).filter(pl.col("weight") > _LEAST_SHARE)
     over = pl.col("weight").sum().over("item_id").clip(lower_bound=1.0)
-    return (
-        both.filter(pl.col("weight") > _LEAST_SHARE)
-        .with_columns(pl.col("weight") / over)
-        .sort("document_date", "item_id", "exit_date")
-    )
+    return both.with_columns(pl.col("weight") / over)
 
 
 def days_between(frame: pl.DataFrame, later: str, earlier: str) -> Ints:

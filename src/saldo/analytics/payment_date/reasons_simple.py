@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -128,15 +127,8 @@ def _bayes(fitted: EmpiricalBayes, book: Book, features: pl.DataFrame, facts: _F
     everybody = np.full(len(segment), len(levels) - 1, dtype=np.int64)
     portfolio = _expected(levels, everybody, facts.eve)
     of_segment = _expected(levels, segment, facts.eve)
-    own, now = np.empty(len(segment)), np.empty(len(segment))
-    numbered = features.select("as_of").with_row_index("row").partition_by("as_of", as_dict=True)
-    cut = book.of_accounts(features["account_id"].unique().sort().to_list())
-    for (day,), asked in numbered.items():
-        assert isinstance(day, date)
-        rows = asked["row"].to_numpy()
-        log_open, place = fitted._accounts(cut, day, features[rows])
-        own[rows] = _expected(log_open, place, facts.eve[rows])
-        now[rows] = _expected(log_open, place, facts.age[rows])
+    log_open, place = fitted.by_account(book, features)
+    own, now = _expected(log_open, place, facts.eve), _expected(log_open, place, facts.age)
     return [
         [
             *_levels(facts, row, float(of_segment[row] - portfolio[row]), float(own[row] - of_segment[row])),

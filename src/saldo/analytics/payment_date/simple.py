@@ -164,10 +164,14 @@ class PooledKmRung:
 
 def known_pieces(book: Book, as_of: date) -> pl.DataFrame:
     """``pieces`` at risk from the day from which payments are known: before it only what stayed open is."""
-    rows = pieces(book, as_of)
-    if book.known_from is None:
+    return from_known(pieces(book, as_of), book.known_from)
+
+
+def from_known(rows: pl.DataFrame, known_from: date | None) -> pl.DataFrame:
+    """Pieces entered on ``known_from`` at the earliest, and those left out that ended before."""
+    if known_from is None:
         return rows
-    start = pl.lit(book.known_from)
+    start = pl.lit(known_from)
     return rows.filter(pl.col("exit_date") >= start).with_columns(
         pl.max_horizontal("document_date", start).alias("document_date")
     )
