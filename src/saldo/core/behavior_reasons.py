@@ -91,9 +91,7 @@ EN: dict[str, Wording] = {
     "behavior_delay_rise": _rise_en,
     "behavior_over_60_share": lambda p: f"items more than 60 days late within the year: {_share(p, 'en')}",
     "behavior_parted_share": lambda p: f"items paid in part within the year: {_share(p, 'en')}",
-    "behavior_returned_share": lambda p: (
-        f"items that came back unpaid within the year: {_share(p, 'en')}"
-    ),
+    "behavior_returned_share": lambda p: f"items that came back unpaid within the year: {_share(p, 'en')}",
     "behavior_broken_promises": _promises_en,
     "behavior_overdue_share": lambda p: f"overdue share of what is open: {_share(p, 'en')}",
     "behavior_oldest_days": lambda p: _oldest(p, "en"),
