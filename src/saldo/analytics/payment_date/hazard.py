@@ -83,7 +83,7 @@ class Settings:
 # Person-days up to this many items, person-weeks beyond.
 DAILY_ITEMS = 20_000
 SMALL = Settings(DAYS, 15, 30_000, 1_500_000, 120, 7, 0.06, 300, 0.3, 3)
-LARGE = Settings(WEEKS, 21, 80_000, 1_000_000, 60, 24, 0.15, 300, 0.5, 1)
+LARGE = Settings(WEEKS, 21, 60_000, 700_000, 60, 24, 0.15, 300, 0.5, 1)
 PENALTY = 10.0
 # Columns that the trees see: at least so many, and one more for so many paid items.
 LEAST_COLUMNS = 4
