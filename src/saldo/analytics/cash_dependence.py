@@ -54,7 +54,7 @@ def estimate_dependence(seen: Seen, said: Floats, prior: CashPrior | None = None
     portfolio = _drawn_to(common, days, prior.portfolio_correlation, prior.prior_days)
     own = _drawn_to(max(together - common, 0.0), groups, prior.customer_correlation, prior.prior_groups)
     known = Dependence(min(portfolio, 0.5), min(own, 0.45))
-    beyond = _week_error(seen, said, came, known)
+    beyond = _week_error(seen, said, came, known) * prior.week_error_ahead**2
     week_error = np.sqrt(_drawn_to(beyond, days, prior.week_error**2, prior.prior_days))
     return replace(known, week=min(float(week_error), 1.0), landmarks=days)
 

@@ -55,6 +55,7 @@ class CashPrior:
     portfolio_correlation: float
     customer_correlation: float
     week_error: float
+    week_error_ahead: float
     prior_days: float
     prior_groups: float
     sales_error: float
@@ -66,7 +67,13 @@ class CashPrior:
         shares = (self.portfolio_correlation, self.customer_correlation)
         _require(min(shares) >= 0 and sum(shares) < 1, "cash correlations are shares of one whole")
         _require(min(self.prior_days, self.prior_groups) > 0, "cash weights must be positive")
-        errors = (self.week_error, self.sales_error, self.sales_month_error, self.sales_error_weight)
+        errors = (
+            self.week_error,
+            self.week_error_ahead,
+            self.sales_error,
+            self.sales_month_error,
+            self.sales_error_weight,
+        )
         _require(min(errors) > 0, "cash errors must be positive")
 
 
@@ -152,6 +159,7 @@ def _cash(table: Mapping[str, Any]) -> CashPrior:
         portfolio_correlation=float(table["portfolio_correlation"]),
         customer_correlation=float(table["customer_correlation"]),
         week_error=float(table["week_error"]),
+        week_error_ahead=float(table["week_error_ahead"]),
         prior_days=float(table["prior_days"]),
         prior_groups=float(table["prior_groups"]),
         sales_error=float(table["sales_error"]),
