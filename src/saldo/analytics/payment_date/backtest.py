@@ -38,6 +38,8 @@ from saldo.core.errors import SaldoError
 Floats = npt.NDArray[np.float64]
 
 MOST_ISSUED, MOST_OPEN = 20_000, 60_000
+# Beyond so many items a rung is fitted at most so many times: it takes minutes, and the book is large enough.
+MANY_ITEMS, FEW_FOLDS = 20_000, 3
 # Where items are still open at the end, documents are judged that are at least this much older.
 SIGHT_DAYS = 120
 # The open book is asked about every week, of a long span or a large book every four.
@@ -109,6 +111,8 @@ def span_of(book: Book, first: date | None = None, last: date | None = None, end
     cuts = [first]
     while (following := _next_quarter(cuts[-1])) <= last:
         cuts.append(following)
+    if len(book.items) > MANY_ITEMS:
+        cuts = cuts[:: -(-len(cuts) // FEW_FOLDS)]
     return Span(tuple(cut - timedelta(days=1) for cut in cuts), last, end)
 
 
