@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_ISSUED, MOST_OPEN = 20_000, 60_000
 # Beyond so many items a rung is fitted at most so many times: it takes minutes, and the book is large enough.
-MANY_ITEMS, FEW_FOLDS = 20_000, 3
+MANY_ITEMS, FEW_FOLDS = 10_000, 3
 # Where items are still open at the end, documents are judged that are at least this much older.
 SIGHT_DAYS = 120
 # The open book is asked about every week, of a long span or a large book every four.

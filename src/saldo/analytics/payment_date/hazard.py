@@ -43,7 +43,8 @@ from saldo.analytics.payment_date.hazard_cells import (
     periods_of,
 )
 from saldo.analytics.payment_date.hazard_gone import GoneTable, fit_gone
-from saldo.analytics.payment_date.landmarks import day_number, day_numbers
+from saldo.analytics.payment_date.landmarks import day_number, day_numbers, questions_of
+from saldo.analytics.payment_date.pieces import pieces
 from saldo.analytics.payment_date.ridge import line_curves
 from saldo.analytics.payment_date.training import TrainingSet, due_in, line_of, training_set
 
@@ -80,8 +81,9 @@ class Settings:
     bags: int
 
 
-# Person-days up to this many items, person-weeks beyond.
-DAILY_ITEMS = 20_000
+# Cells are days while the landmarks of a book have so many days to follow, and weeks beyond.
+DAILY_PERIODS = 400_000
+FOLLOWED_DAYS = 180
 SMALL = Settings(DAYS, 15, 30_000, 1_500_000, 120, 7, 0.06, 300, 0.3, 3)
 LARGE = Settings(WEEKS, 21, 60_000, 700_000, 60, 24, 0.15, 300, 0.5, 1)
 PENALTY = 10.0
@@ -101,8 +103,15 @@ LINE_SHARE = 0.5
 EARLIER_SHARE = 0.75
 
 
-def settings_for(items: int) -> Settings:
-    return SMALL if items <= DAILY_ITEMS else LARGE
+def settings_for(book: Book, as_of: date) -> Settings:
+    """By the person-days that there are to learn from, as known on the evening of ``as_of``."""
+    rows = pieces(book, as_of)
+    # Too many items to count the days of: each has some.
+    if len(rows) > DAILY_PERIODS // 10:
+        return LARGE
+    asked = questions_of(rows, SMALL.step_days, book.known_from)
+    until = day_numbers(rows["exit_date"])[asked.row] - asked.day
+    return SMALL if int(np.minimum(until, FOLLOWED_DAYS).sum()) <= DAILY_PERIODS else LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +325,7 @@ class HazardRung:
 
     def fit(self, book: Book, as_of: date) -> Hazard:
         """Raises ValueError("too_few_paid") with too few paid items, SaldoError without LightGBM."""
-        settings = self.settings or settings_for(len(book.items.filter(pl.col("known_date") <= as_of)))
+        settings = self.settings or settings_for(book, as_of)
         known = training_set(book, as_of, settings.step_days, settings.most_questions)
         fitted = _fitted(known, as_of, settings, settings.bags)
         if not self.is_calibrated:
