@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from saldo.analytics.book import CREDITED, RETURNED, UNKNOWN, Book, open_on
-from saldo.analytics.curves import Curves, days_until, paid_within
+from saldo.analytics.curves import DAILY, WEEKLY, Curves, days_until, paid_within
 from saldo.analytics.features import features_at
+from saldo.analytics.payment_date import delays
 from saldo.analytics.payment_date.calibration import KNOTS, Calibration, Seen, fit_calibration, log_odds
 from saldo.analytics.payment_date.censored import fit_line, kaplan_meier
 from saldo.analytics.payment_date.effects import fit_effects
@@ -20,6 +21,7 @@ from saldo.analytics.payment_date.hazard import HazardRung
 from saldo.analytics.payment_date.hazard_cells import DAYS, WEEKS, periods_of
 from saldo.analytics.payment_date.ladder import NAMES, fitted_from, rung
 from saldo.analytics.payment_date.pieces import IS_GONE, IS_PAID, OPEN, pieces
+from saldo.analytics.payment_date.refine import refined
 from tests.payment_books import START, book_of_rows, end, habits, item
 
 CUT = START + timedelta(days=420)
@@ -217,6 +219,20 @@ def test_weeks_agree_with_days(book: Book) -> None:
     first, second = daily.curves(book, landmarks), weekly.curves(book, landmarks)
     gap = np.abs(paid_within(first, [30, 60]) - paid_within(second, [30, 60]))
     assert gap.mean() < 0.08
+
+
+def test_the_days_of_a_week_follow_the_due_date() -> None:
+    """Half of what a week holds is paid on the due date, if that is how the portfolio pays; its end stays."""
+    open_share = np.where(delays.EDGES < 0, 1.0, 0.1)
+    weekly = np.tile(np.linspace(0.0, 0.9, len(WEEKLY)), (2, 1)).astype(np.float32)
+    daily = refined(Curves(WEEKLY, weekly), np.array([10, 500]), np.log(open_share))
+    assert daily.days.tolist() == DAILY.tolist()
+    near = WEEKLY <= 120
+    assert paid_within(daily, WEEKLY[near]) == pytest.approx(weekly[:, near], abs=1e-6)
+    second_week = paid_within(daily, [7, 9, 10, 14])
+    assert second_week[0] == pytest.approx(weekly[0, [0, 0, 1, 1]], abs=1e-6)
+    # Far from its due date nothing is known of the shape: evenly.
+    assert second_week[1, 1] == pytest.approx(weekly[1, 0] + 2 / 7 * (weekly[1, 1] - weekly[1, 0]), abs=1e-6)
 
 
 def test_credit_notes_are_a_competing_end() -> None:

@@ -45,7 +45,9 @@ from saldo.analytics.payment_date.hazard_cells import (
 from saldo.analytics.payment_date.hazard_gone import GoneTable, fit_gone
 from saldo.analytics.payment_date.landmarks import day_number, day_numbers, questions_of
 from saldo.analytics.payment_date.pieces import pieces
+from saldo.analytics.payment_date.refine import refined
 from saldo.analytics.payment_date.ridge import line_curves
+from saldo.analytics.payment_date.simple import PooledKmRung
 from saldo.analytics.payment_date.training import TrainingSet, due_in, line_of, training_set
 
 Floats = npt.NDArray[np.float64]
@@ -207,7 +209,8 @@ class Hazard:
     """boosters: LightGBM models, whose raw scores are averaged; base: log-odds that they start from.
 
     seen: numbers of the columns that the trees see, of those that the line sees; line_share: weight of the
-    line's own curve beside that of the trees.
+    line's own curve beside that of the trees; shape: the portfolio's log P(open) at delays.EDGES, by which
+    the days of a week take their shares.
     """
 
     as_of: date
@@ -222,6 +225,7 @@ class Hazard:
     gone: GoneTable | None
     line_share: float
     calibration: Calibration
+    shape: Floats
     name: str = HAZARD
 
     def curves(self, book: Book, landmarks: pl.DataFrame) -> Curves:
@@ -229,8 +233,10 @@ class Hazard:
 
     def curves_of(self, book: Book, features: pl.DataFrame) -> Curves:
         """The curves of landmarks whose features are known already."""
-        raw = self.raw_curves(self.effects.added(book, features))
-        return self.calibration.of(raw)
+        calibrated = self.calibration.of(self.raw_curves(self.effects.added(book, features)))
+        if self.cells.is_daily:
+            return calibrated
+        return refined(calibrated, due_in(features), self.shape)
 
     def center(self, matrix: Singles, days_to_due: Ints) -> Floats:
         """Days from the landmark to the day on which the line has the item paid."""
@@ -301,10 +307,11 @@ class Hazard:
             "boosters": [booster.model_to_string() for booster in self.boosters], "base": self.base,
             "gone": None if self.gone is None else self.gone.as_record(), "line_share": self.line_share,
             "calibration": self.calibration.as_record(),
+            "shape": self.shape.tolist(),
         }  # fmt: skip
 
 
-def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int) -> Hazard:
+def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int, shape: Floats) -> Hazard:
     """Without calibration."""
     line = line_of(known)
     seen = seen_columns(known, line, settings)
@@ -313,7 +320,7 @@ def _fitted(known: TrainingSet, as_of: date, settings: Settings, bags: int) -> H
     return Hazard(
         as_of, known.columns, known.effects, line, settings.cells, seen, is_seasonal(known),
         tuple(booster for booster, _ in trained), trained[0][1],
-        fit_gone(known), LINE_SHARE, no_calibration(),
+        fit_gone(known), LINE_SHARE, no_calibration(), shape,
     )  # fmt: skip
 
 
@@ -327,7 +334,8 @@ class HazardRung:
         """Raises ValueError("too_few_paid") with too few paid items, SaldoError without LightGBM."""
         settings = self.settings or settings_for(book, as_of)
         known = training_set(book, as_of, settings.step_days, settings.most_questions)
-        fitted = _fitted(known, as_of, settings, settings.bags)
+        shape = PooledKmRung().fit(book, as_of).log_open
+        fitted = _fitted(known, as_of, settings, settings.bags, shape)
         if not self.is_calibrated:
             return fitted
         return self._calibrated(fitted, book, known, settings)
@@ -342,7 +350,7 @@ class HazardRung:
             earlier = training_set(book, cut, settings.step_days, settings.most_questions)
         except ValueError:
             return fitted
-        first = _fitted(earlier, cut, settings, 1)
+        first = _fitted(earlier, cut, settings, 1, fitted.shape)
         later = known.questions.day >= day_number(cut)
         features = first.effects.added(book, known.features.filter(pl.Series(later)))
         seen = Seen(
@@ -373,4 +381,5 @@ class HazardRung:
             boosters, float(record["base"]),
             None if record["gone"] is None else GoneTable.from_record(record["gone"]),
             float(record["line_share"]), Calibration.from_record(record["calibration"]),
+            np.array(record["shape"], dtype=np.float64),
         )  # fmt: skip
