@@ -45,6 +45,8 @@ def test_the_report_ranks_who_knows_the_customer_above_who_does_not(report: Back
     assert coverage is not None and error is not None
     # Intervals are of whole days: of customers this regular they hold more than they promise.
     assert 0.7 < coverage < 0.95
+    learnt = report.of("ridge_km").values["coverage_80"]
+    assert learnt is not None and abs(learnt - 0.8) < 0.1
 
 
 def test_a_rung_of_dates_has_no_probabilities(report: BacktestReport) -> None:

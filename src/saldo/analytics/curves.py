@@ -59,20 +59,17 @@ def step_curves(days_until: Floats, grid: Ints = DAILY) -> Curves:
 
 def _interpolated(days: Ints, values: Singles, wanted: npt.NDArray[np.number]) -> Floats:
     """values at ``wanted`` days (one per row and column, or one row for all), 0 at day 0, flat at the end."""
-    wanted = np.asarray(wanted, dtype=np.float64)
     edges = np.concatenate([[0], days]).astype(np.float64)
-    inside = np.clip(wanted, 0.0, edges[-1])
+    inside = np.clip(np.asarray(wanted, dtype=np.float64), 0.0, edges[-1])
     cell = np.clip(np.searchsorted(edges, inside, side="left"), 1, len(edges) - 1)
     share = (inside - edges[cell - 1]) / (edges[cell] - edges[cell - 1])
-    rows = np.arange(len(values))[:, None]
-    if wanted.ndim == 1:
-        cell, share = cell[None, :], share[None, :]
-        rows = slice(None)  # type: ignore[assignment]
-        after = values[:, cell[0] - 1].astype(np.float64)
-        before = np.where(cell > 1, values[:, np.maximum(cell[0] - 2, 0)], 0.0)
-    else:
-        after = values[rows, cell - 1].astype(np.float64)
-        before = np.where(cell > 1, values[rows, np.maximum(cell - 2, 0)], 0.0)
+
+    def at(place: Ints) -> Floats:
+        found = values[:, place] if place.ndim == 1 else np.take_along_axis(values, place, axis=1)
+        return found.astype(np.float64)
+
+    after = at(cell - 1)
+    before = np.where(cell > 1, at(np.maximum(cell - 2, 0)), 0.0)
     result: Floats = before + (after - before) * share
     return result
 
@@ -101,10 +98,3 @@ def days_until(curves: Curves, share: float) -> Floats:
     part = np.clip((share - before) / np.maximum(after - before, _LEAST), 0.0, 1.0)
     day = edges[first] + part * (edges[first + 1] - edges[first])
     return np.where(reached.any(axis=1), day, np.inf)
-
-
-def mean_days(curves: Curves, horizon: int) -> Floats:
-    """Mean number of days until payment, with what is not paid by ``horizon`` counted as paid then."""
-    daily = paid_within(curves, np.arange(0, horizon))
-    result: Floats = (1.0 - daily).sum(axis=1)
-    return result

@@ -226,18 +226,6 @@ def action(ctx: Context, action_id: int) -> ActionRow | None:
     return _action(rows[0]) if rows else None
 
 
-def action_of_account(ctx: Context, run: DayRun, account_id: int) -> ActionRow | None:
-    """The account's first action in ``run``, if it has one."""
-    scope, params = visible_accounts_sql(ctx)
-    sql = f"""{_COLUMNS}
-  FROM collection_action a
-  JOIN parties_customeraccount acc ON acc.id = a.account_id
-  JOIN parties_customer c ON c.id = acc.customer_id
- WHERE a.day_run_id = %s AND a.account_id = %s AND a.account_id IN ({scope}) ORDER BY a.rank LIMIT 1"""
-    rows = _fetch(sql, [run.id, account_id, *params])
-    return _action(rows[0]) if rows else None
-
-
 def outcomes_of(account_id: int, limit: int = 40) -> list[OutcomeRow]:
     """What people did about the account, newest first. The caller has checked the account's scope."""
     found = Outcome.objects.filter(account_id=account_id).order_by("-recorded_at", "-id")[:limit]

@@ -1,4 +1,4 @@
-"""Reading forecasts, risk scores and early warnings as day runs stored them."""
+"""Reading forecasts as day runs stored them, and what scores are made of; what people read: ``desk``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from saldo.core.context import Context
-from saldo.risk.models import EarlyWarning, PaymentForecast, RiskScore
+from saldo.risk.models import PaymentForecast
 from saldo.storage.frames import copy_out
 
 
@@ -32,47 +32,10 @@ class StoredForecast:
     reasons: list[dict[str, Any]] | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredScore:
-    """A customer's risk score: score 0 (worst) to 100, pd within twelve months, class A to E."""
-
-    account_id: int
-    model_version_id: int | None
-    score: int
-    pd: float
-    risk_class: str
-    parts: dict[str, Any]
-    reasons: list[dict[str, Any]]
-    missing: list[str]
-    valid_until: date
-
-
-@dataclass(frozen=True, slots=True)
-class StoredWarning:
-    """A change in how a customer behaves, seen from since_date on; size: how far it is over its threshold."""
-
-    account_id: int
-    code: str
-    since_date: date
-    size: float
-    reasons: list[dict[str, Any]]
-
-
 _FORECAST = (
     "item_id", "account_id", "model_version_id", "p7", "p30", "p60", "p90", "p_over_90", "expected_date",
     "low_date", "high_date", "rung", "reasons",
 )  # fmt: skip
-_SCORE = (
-    "account_id", "model_version_id", "score", "pd", "risk_class", "parts", "reasons", "missing",
-    "valid_until",
-)  # fmt: skip
-_WARNING = ("account_id", "code", "since_date", "size", "reasons")
-
-
-def forecasts_of_account(day_run_id: int, account_id: int) -> dict[int, dict[str, Any]]:
-    """Forecast of each open item of an account in a day run, by item id."""
-    found = PaymentForecast.objects.filter(day_run_id=day_run_id, account_id=account_id)
-    return {row["item_id"]: row for row in found.values(*_FORECAST)}
 
 
 def stored_forecast(day_run_id: int, account_id: int, item_id: int) -> StoredForecast | None:
@@ -95,23 +58,6 @@ def forecasts_of_run(day_run_id: int) -> pl.DataFrame:
     sql = f"""SELECT {", ".join(OF_RUN)} FROM risk_paymentforecast
                WHERE day_run_id = %(run)s ORDER BY item_id"""
     return copy_out(sql, {"run": day_run_id}, OF_RUN)
-
-
-def risk_score(day_run_id: int, account_id: int) -> StoredScore | None:
-    row = RiskScore.objects.filter(day_run_id=day_run_id, account_id=account_id).values(*_SCORE).first()
-    return None if row is None else StoredScore(**row)
-
-
-def warnings_of_account(day_run_id: int, account_id: int) -> list[StoredWarning]:
-    """The account's early warnings in a day run, the largest first."""
-    found = EarlyWarning.objects.filter(day_run_id=day_run_id, account_id=account_id)
-    return [StoredWarning(**row) for row in found.order_by("-size", "code").values(*_WARNING)]
-
-
-def warnings_of_run(day_run_id: int, limit: int = 50) -> list[StoredWarning]:
-    """The early warnings of a day run, the largest first."""
-    found = EarlyWarning.objects.filter(day_run_id=day_run_id).order_by("-size", "account_id", "code")
-    return [StoredWarning(**row) for row in found.values(*_WARNING)[:limit]]
 
 
 STATEMENTS = {"customer_id": pl.Int64, "year_end_date": pl.Date, "figures": pl.String}
