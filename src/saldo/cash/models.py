@@ -434,3 +434,48 @@ class CashAcknowledgement(models.Model):
                 fields=["posting", "item_id"], name="cash_acknowledged_once", nulls_distinct=False
             )
         ]
+
+
+class PaidClaim(models.Model):
+    """The customer says that it has paid already: the cash desk looks for it before anybody is dunned.
+
+    amount and paid_date as the customer states them, null where it does not. document: the message.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="paid_claims")
+    currency = models.CharField(max_length=3)
+    amount = _amount(null=True)
+    paid_date = models.DateField(null=True)
+    document = _document()
+    note = models.TextField(blank=True, default="")
+    effective_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class PaidClaimItem(models.Model):
+    """An item that the claim names; a claim without any is about all that was asked for."""
+
+    claim = models.ForeignKey(PaidClaim, on_delete=models.PROTECT, related_name="items")
+    item_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["claim", "item_id"], name="paid_claim_item_once")]
+        indexes = [models.Index(fields=["item_id"], name="paid_claim_item")]
+
+
+class PaidClaimEnd(models.Model):
+    """What the cash desk found: the money (found), nothing (not_found), or that it was a mistake."""
+
+    class Outcome(models.TextChoices):
+        FOUND = "found"
+        NOT_FOUND = "not_found"
+        MISTAKE = "mistake"
+
+    claim = models.OneToOneField(PaidClaim, on_delete=models.PROTECT, related_name="end")
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    note = models.TextField(blank=True, default="")
+    effective_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from saldo.identity.models import DayRun
+from saldo.identity.models import Company, DayRun
+from saldo.intake.models import Document
 from saldo.parties.models import CustomerAccount
 
 
@@ -45,3 +46,152 @@ class Outcome(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["account", "recorded_at"], name="outcome_account")]
+
+
+class Hold(models.Model):
+    """A pause: nothing is asked of the account (or of one item) from from_date to until_date, both included.
+
+    Append-only; HoldEnd ends it earlier.
+    """
+
+    company_id = models.IntegerField()
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="holds")
+    item_id = models.BigIntegerField(null=True)
+    from_date = models.DateField()
+    until_date = models.DateField()
+    reason = models.CharField(max_length=20)
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="+")
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(until_date__gte=models.F("from_date")), name="hold_ends_after_it_begins"
+            )
+        ]
+
+
+class HoldEnd(models.Model):
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="end")
+    effective_date = models.DateField()
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class PlaybookVersion(models.Model):
+    """One version of a playbook as it was saved: TOML, validated. Append-only.
+
+    digest: hash of the content, so that saving the same again makes no version.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    code = models.CharField(max_length=40)
+    version = models.PositiveIntegerField()
+    content = models.TextField()
+    digest = models.CharField(max_length=64)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "code", "version"], name="playbook_version_once")
+        ]
+
+
+class PlaybookActivation(models.Model):
+    """From recorded_at on this version is in force (or, is_active false, the playbook is retired).
+
+    Append-only: the one in force at an instant is the last one recorded by then. The actor is not who wrote
+    the version.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    code = models.CharField(max_length=40)
+    playbook = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="activations")
+    is_active = models.BooleanField(default=True)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "code", "recorded_at"], name="playbook_in_force")]
+
+
+class SegmentChoice(models.Model):
+    """A person put the account into a segment, whatever the rules say ("" gives it back to the rules)."""
+
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="segment_choices")
+    segment = models.CharField(max_length=40, blank=True)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class ItemLevel(models.Model):
+    """The reminder level that an item had before Saldo wrote about it: imported past reminders, or the
+    starting level that a person chose at the cut-over. reached_date: the day of that reminder. Append-only;
+    the last row of an item counts."""
+
+    class Origin(models.TextChoices):
+        IMPORTED = "imported"
+        CHOSEN = "chosen"
+
+    company_id = models.IntegerField()
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT)
+    item_id = models.BigIntegerField()
+    level = models.PositiveSmallIntegerField()
+    reached_date = models.DateField()
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["item_id", "recorded_at"], name="item_level")]
+
+
+class PlaybookAction(models.Model):
+    """What a playbook decided for an account on a day: which step, by which channel, about which items.
+
+    track: "soon" (what falls due), "overdue", "thanks". items: [{item_id, asked_mills, level, level_before,
+    due_date}]. blocked: the code of what held it back on the day ("" if nothing did): it is then not sent but
+    shown. Rewritten with a new version of the day, so what was sent refers to its own.
+    """
+
+    day_run = models.ForeignKey(DayRun, on_delete=models.PROTECT)
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT)
+    currency = models.CharField(max_length=3)
+    track = models.CharField(max_length=8)
+    playbook = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+")
+    step = models.CharField(max_length=40)
+    level = models.PositiveSmallIntegerField()
+    channel = models.CharField(max_length=8)
+    template = models.CharField(max_length=40)
+    tone = models.CharField(max_length=10)
+    mode = models.CharField(max_length=10)
+    owner = models.CharField(max_length=20, blank=True, default="")
+    contact_id = models.BigIntegerField(null=True)
+    asked = models.DecimalField(max_digits=18, decimal_places=3)
+    items = models.JSONField(default=list)
+    blocked = models.CharField(max_length=24, blank=True, default="")
+    reasons = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day_run", "account", "currency", "track"], name="playbook_action_once"
+            )
+        ]
+
+
+class PlaybookDecision(models.Model):
+    """A person approved or refused an action that waits for approval. Append-only; one for each action."""
+
+    action = models.OneToOneField(PlaybookAction, on_delete=models.PROTECT, related_name="decision")
+    is_approved = models.BooleanField()
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()

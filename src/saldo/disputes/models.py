@@ -1,9 +1,10 @@
-"""What customers object to: so far the deductions, short payments that imply an objection."""
+"""What customers object to: disputes, and deductions: short payments that imply an objection."""
 
 from __future__ import annotations
 
 from django.db import models
 
+from saldo.intake.models import Document
 from saldo.parties.models import CustomerAccount
 
 
@@ -53,6 +54,71 @@ class DeductionEnd(models.Model):
         WITHDRAWN = "withdrawn"
 
     deduction = models.OneToOneField(Deduction, on_delete=models.PROTECT, related_name="end")
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    note = models.TextField(blank=True, default="")
+    effective_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class Dispute(models.Model):
+    """A reasoned objection to items, or to part of their amounts. Append-only; its end is another row.
+
+    claimed_amount: what the customer says is wrong, where it says so; the amounts that leave dunning are those
+    of its items. due_date: the day by which its owner is to answer.
+    """
+
+    class Reason(models.TextChoices):
+        PRICE = "price"
+        QUALITY = "quality"
+        QUANTITY = "quantity"
+        DELIVERY = "delivery"
+        MISSING_DOCUMENT = "missing_document"
+        ORDER = "order"
+        DUPLICATE = "duplicate"
+        RETURN = "return"
+        OTHER = "other"
+
+    company_id = models.IntegerField()
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="disputes")
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=20, choices=Reason.choices, default=Reason.OTHER)
+    claimed_amount = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    owner = models.CharField(max_length=150, blank=True, default="")
+    due_date = models.DateField(null=True)
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="+")
+    note = models.TextField(blank=True, default="")
+    effective_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class DisputeItem(models.Model):
+    """The disputed amount of one item: it leaves dunning, the rest of the item does not."""
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="items")
+    item_id = models.BigIntegerField()
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dispute", "item_id"], name="dispute_item_once"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="dispute_item_positive"),
+        ]
+        indexes = [models.Index(fields=["item_id"], name="dispute_item")]
+
+
+class DisputeEnd(models.Model):
+    """How a dispute ended: credited, paid, written off, withdrawn by the customer, or refused by us."""
+
+    class Outcome(models.TextChoices):
+        CREDITED = "credited"
+        PAID = "paid"
+        WRITTEN_OFF = "written_off"
+        WITHDRAWN = "withdrawn"
+        REFUSED = "refused"
+
+    dispute = models.OneToOneField(Dispute, on_delete=models.PROTECT, related_name="end")
     outcome = models.CharField(max_length=12, choices=Outcome.choices)
     note = models.TextField(blank=True, default="")
     effective_date = models.DateField()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from saldo.identity.models import Company, User
+from saldo.intake.models import Document
 
 
 class Customer(models.Model):
@@ -80,6 +81,57 @@ class Contact(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "name", "email", "phone"], name="contact_once")
         ]
+
+
+class AddressStop(models.Model):
+    """Nothing is sent to this address any more, whoever's contact it is. Append-only.
+
+    address: folded to lower case (a telephone number: digits with its plus). company null: for every company.
+    document: the message that said so (a bounce, an opt-out).
+    """
+
+    class Reason(models.TextChoices):
+        BOUNCED = "bounced"
+        COMPLAINT = "complaint"
+        OPT_OUT = "opt_out"
+        WRONG_CONTACT = "wrong_contact"
+        INVALID = "invalid"
+        PERSON = "person"
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True)
+    channel = models.CharField(max_length=8)
+    address = models.CharField(max_length=200)
+    reason = models.CharField(max_length=16, choices=Reason.choices)
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="+")
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["address", "channel"], name="address_stop")]
+
+
+class AddressRelease(models.Model):
+    """A person says that the address may be written to again."""
+
+    stop = models.OneToOneField(AddressStop, on_delete=models.PROTECT, related_name="release")
+    note = models.TextField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class Consent(models.Model):
+    """A contact agreed (or no longer agrees) to a channel that needs it: SMS, or links that tell of a click.
+
+    The last row counts. Append-only.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
+    channel = models.CharField(max_length=8)
+    is_given = models.BooleanField()
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
 
 
 class AccountAccess(models.Model):

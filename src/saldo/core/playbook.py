@@ -1,0 +1,118 @@
+"""Playbooks: who gets which treatment, step by step. The words of the rules; docs/rules/playbooks.md.
+
+A playbook is data (TOML, ``core.playbook_text``): the segment it is for and an ordered list of steps. This
+module only says what its parts are; ``core.playbook_checks`` finds what is wrong with one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SOON, OVERDUE, THANKS = "soon", "overdue", "thanks"
+TRACKS = (SOON, OVERDUE, THANKS)
+EMAIL, PEC, LETTER, SMS, PORTAL, CALL, TASK = "email", "pec", "letter", "sms", "portal", "call", "task"
+# Written by the machine; a call and a task are for people.
+WRITTEN = (EMAIL, PEC, LETTER, SMS, PORTAL)
+CHANNELS = (*WRITTEN, CALL, TASK)
+COURTESY, SOFT, FIRM, FORMAL = "courtesy", "soft", "firm", "formal"
+TONES = (COURTESY, SOFT, FIRM, FORMAL)
+AUTOMATIC, APPROVE = "automatic", "approve"
+MODES = (AUTOMATIC, APPROVE)
+REMINDER, DOCUMENTS, FORMAL_NOTICE = "reminder", "documents", "formal_notice"
+PURPOSES = (REMINDER, DOCUMENTS, FORMAL_NOTICE, THANKS)
+OWNERS = ("collector", "credit_manager", "sales", "customer_care")
+STATEMENT, INVOICES = "statement", "invoices"
+ATTACHMENTS = (STATEMENT, INVOICES)
+# States of promises, disputes and plans that a step may ask for.
+ANY, NONE, BROKEN = "any", "none", "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Conditions on an account; all that are given must hold. Amounts in mills of the account's currency.
+
+    classes: score classes A to E. countries: ISO codes. min_open, max_open: what is open (debits).
+    min_known_days, max_known_days: days since the first document of the account. delay_types: how it pays
+    (core.delay types: "on_time", "late", …). min_late_days, max_late_days: the account's usual delay, in days.
+    segments: what a person chose. promise, dispute, plan: ANY, NONE or (promise) BROKEN.
+    """
+
+    classes: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    min_open_mills: int | None = None
+    max_open_mills: int | None = None
+    min_known_days: int | None = None
+    max_known_days: int | None = None
+    min_late_days: int | None = None
+    max_late_days: int | None = None
+    promise: str = ""
+    dispute: str = ""
+    plan: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return self == When()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Who gets the playbook. The first playbook in order whose conditions hold wins."""
+
+    code: str
+    title: Mapping[str, str]
+    when: When = field(default_factory=When)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a track.
+
+    level: 0 before and at the due date, 1, 2 … after it; an item goes up one level at a time. day: the first
+    day, counted from the due date (negative before it), on which the step is due; until_day: the last one,
+    None for ever. wait_days: days at least since the item's previous message of the same track. after: the
+    code of the step that must have been sent about the item before; "" for the level below.
+    min_amount_mills, min_share: what must be asked at least, in all and as a share of what is open; below
+    it the step of one level less is tried. repeat_days: sent again every so many days while nothing higher
+    is due; 0: once.
+    """
+
+    code: str
+    track: str
+    level: int
+    day: int
+    channel: str
+    template: str
+    tone: str
+    until_day: int | None = None
+    wait_days: int = 0
+    after: str = ""
+    fallback: tuple[str, ...] = ()
+    purpose: str = REMINDER
+    mode: str = APPROVE
+    owner: str = "collector"
+    min_amount_mills: int = 0
+    min_share: float = 0.0
+    repeat_days: int = 0
+    attach: tuple[str, ...] = ()
+    when: When = field(default_factory=When)
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """order: playbooks are tried from the lowest up. minutes: …of a person that an approval takes."""
+
+    code: str
+    order: int
+    title: Mapping[str, str]
+    segment: Segment
+    steps: tuple[Step, ...]
+    note: Mapping[str, str] = field(default_factory=dict)
+
+    def step(self, code: str) -> Step | None:
+        return next((step for step in self.steps if step.code == code), None)
+
+    def ladder(self, track: str) -> tuple[Step, ...]:
+        """The steps of a track, the lowest level first, in their order."""
+        return tuple(sorted((s for s in self.steps if s.track == track), key=lambda step: step.level))

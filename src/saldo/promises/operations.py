@@ -1,0 +1,1 @@
+"""Recording promises and plans, and their ends."""

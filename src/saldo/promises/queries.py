@@ -1,0 +1,1 @@
+"""Reading promises and plans as of a day, as known at an instant."""
