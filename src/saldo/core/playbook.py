@@ -33,9 +33,9 @@ class When:
     """Conditions on an account; all that are given must hold. Amounts in mills of the account's currency.
 
     classes: score classes A to E. countries: ISO codes. min_open, max_open: what is open (debits).
-    min_known_days, max_known_days: days since the first document of the account. delay_types: how it pays
-    (core.delay types: "on_time", "late", …). min_late_days, max_late_days: the account's usual delay, in days.
-    segments: what a person chose. promise, dispute, plan: ANY, NONE or (promise) BROKEN.
+    min_known_days, max_known_days: days since the first document of the account. min_late_days,
+    max_late_days: its usual delay. segments: what a person chose. promise, dispute, plan: ANY, NONE or (a
+    promise) BROKEN.
     """
 
     classes: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """order: playbooks are tried from the lowest up. minutes: …of a person that an approval takes."""
+    """order: playbooks are tried from the lowest up; the first whose segment's conditions hold wins."""
 
     code: str
     order: int

@@ -64,8 +64,8 @@ class DeductionEnd(models.Model):
 class Dispute(models.Model):
     """A reasoned objection to items, or to part of their amounts. Append-only; its end is another row.
 
-    claimed_amount: what the customer says is wrong, where it says so; the amounts that leave dunning are those
-    of its items. due_date: the day by which its owner is to answer.
+    claimed_amount: what the customer says is wrong, where it says so; the amounts that leave dunning are
+    those of its items. due_date: the day by which its owner is to answer.
     """
 
     class Reason(models.TextChoices):

@@ -18,8 +18,8 @@ def _document() -> models.ForeignKey:
 
 
 class TemplateVersion(models.Model):
-    """The words of a message, by channel and language. The newest version of a code is in use; where a company
-    has none, the shipped one is. Only variables that exist get in."""
+    """The words of a message, by channel and language. The newest version of a code is in use; where a
+    company has none, the shipped one is. Only variables that exist get in."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT)
     code = models.CharField(max_length=40)
