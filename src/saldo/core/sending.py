@@ -47,8 +47,8 @@ class SendingRules:
     banking days that the last bank statement may be old before reminders stop. promise_tolerance_days.
     rest_days: between two written reminders to an account. tracking: own signed links that tell of opens and
     clicks. blocks_whole_item: of PROMISED, DISPUTED, HELD, PLANNED those that keep the whole item out of
-    dunning, not only their amount. thanks: a note after what was asked for has been paid. letter_folder: where
-    letters are put for printing ("": in Saldo only). iban, bic: for the letter's QR code. sender_name,
+    dunning, not only their amount. thanks: a note after what was asked for has been paid. letter_folder:
+    where letters are put for printing ("": in Saldo only). iban, bic: for the letter's QR code. sender_name,
     signature (by language): what stands in messages.
     """
 
