@@ -127,7 +127,11 @@ class Delivery(models.Model):
                 condition=models.Q(state="sending"),
             )
         ]  # fmt: skip
-        indexes = [models.Index(fields=["message", "id"], name="delivery_message")]
+        indexes = [
+            models.Index(fields=["message", "id"], name="delivery_message"),
+            # What a person has to resolve is rare, and asked for on every page.
+            models.Index(fields=["message"], name="delivery_unknown", condition=models.Q(state="unknown")),
+        ]
 
 
 class SendingSettings(models.Model):
