@@ -160,6 +160,7 @@ class Reply(models.Model):
     threaded_by: "message_id", "token", "address" or "" (nobody knows whose it is). is_trusted: it came by a
     way that only the addressee knows (our signed address or the Message-ID), from an address of the account,
     and nothing in its headers speaks against it; a reply that is not trusted proposes nothing by itself.
+    notes: what to know of it, [{code, params}]: why it is not trusted, what of it was left aside.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True)
@@ -175,6 +176,7 @@ class Reply(models.Model):
     is_automatic = models.BooleanField(default=False)
     threaded_by = models.CharField(max_length=12, blank=True, default="")
     is_trusted = models.BooleanField(default=False)
+    notes = models.JSONField(default=list)
     received_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
 

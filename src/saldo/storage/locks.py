@@ -16,6 +16,8 @@ T = TypeVar("T")
 RECORDING = 0x53414C44
 IMPORTING = 0x53414C45
 APPLYING = 0x53414C46
+MAILING = 0x53414C47
+TAKING = 0x53414C48
 RETRIED_STATES = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
 ATTEMPTS = 8
 
@@ -39,6 +41,18 @@ def importing(company_ids: Sequence[int]) -> AbstractContextManager[None]:
 def applying(company_id: int) -> AbstractContextManager[None]:
     """One run of cash application at a time for a company: the next one waits, and sees what it left."""
     return _session_locks(APPLYING, [company_id], "")
+
+
+def reading_mail(mailbox_id: int) -> AbstractContextManager[None]:
+    """One reading of a mailbox at a time: the next one waits, and finds nothing left."""
+    return _session_locks(MAILING, [mailbox_id], "")
+
+
+def hold_mail_lock(key: str) -> None:
+    """Until the transaction ends nobody else takes in a message of this key: of one that comes twice at once,
+    the second sees the first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [TAKING, key])
 
 
 @contextmanager
