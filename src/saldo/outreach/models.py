@@ -81,6 +81,9 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["account", "as_of"], name="message_account"),
             models.Index(fields=["company", "recorded_at"], name="message_company"),
+            # The caps of a contact are counted before each message.
+            models.Index(fields=["to_address"], name="message_to_address"),
+            models.Index(fields=["contact_id"], name="message_contact"),
         ]
 
 
@@ -129,6 +132,8 @@ class Delivery(models.Model):
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["message", "id"], name="delivery_message"),
+            # What was sent since midnight, and what waits: both are looked up by a state and its time.
+            models.Index(fields=["state", "occurred_at"], name="delivery_state"),
             # What a person has to resolve is rare, and asked for on every page.
             models.Index(fields=["message"], name="delivery_unknown", condition=models.Q(state="unknown")),
         ]
