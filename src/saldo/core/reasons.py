@@ -15,6 +15,7 @@ from saldo.core import (
     cash_reasons,
     forecast_reasons,
     model_reasons,
+    playbook_reasons,
     risk_reasons,
     warning_reasons,
 )
@@ -197,7 +198,10 @@ _EN: dict[str, Wording] = {
     "contact_would_remove": lambda p: "a contact logged today takes it off this block",
 }
 
-_OTHERS = (cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons, forecast_reasons)
+_OTHERS = (
+    cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons, forecast_reasons,
+    playbook_reasons,
+)  # fmt: skip
 WORDINGS: dict[str, dict[str, Wording]] = {
     "it": _IT | {code: wording for each in _OTHERS for code, wording in each.IT.items()},
     "en": _EN | {code: wording for each in _OTHERS for code, wording in each.EN.items()},
