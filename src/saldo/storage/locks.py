@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 T = TypeVar("T")
 
@@ -18,6 +18,8 @@ IMPORTING = 0x53414C45
 APPLYING = 0x53414C46
 MAILING = 0x53414C47
 TAKING = 0x53414C48
+SENDING = 0x53414C49
+COUNTING = 0x53414C4A
 RETRIED_STATES = frozenset({"40P01", "40001"})  # deadlock detected, serialization failure
 ATTEMPTS = 8
 
@@ -53,6 +55,32 @@ def hold_mail_lock(key: str) -> None:
     the second sees the first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [TAKING, key])
+
+
+def hold_counting_lock(company_id: int) -> None:
+    """Until the transaction ends nobody else counts what the company has sent, and adds to it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [COUNTING, company_id])
+
+
+@contextmanager
+def sending(message_id: int) -> Iterator[bool]:
+    """Whether this process is the one that sends the message; while it is, every other one gets False.
+
+    The lock is the session's: it outlives the transactions of the sending, and dies with the process (or with
+    its connection to the database). Who gets it knows that no other attempt is under way.
+    """
+    key = message_id & 0x7FFFFFFF
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SENDING, key])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        # A session that was lost meanwhile took its lock with it.
+        if is_ours and connection.connection is not None:
+            with suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SENDING, key])
 
 
 @contextmanager
