@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
@@ -13,6 +14,11 @@ CONFIRM_TASK = "saldo.confirm_closures"
 DAY_TASK = "saldo.run_day"
 APPLY_TASK = "saldo.apply_cash"
 TRAIN_TASK = "saldo.train_models"
+SEND_TASK = "saldo.send_message"
+# Thousands of messages wait behind an import or a day, not before it.
+SEND_PRIORITY = -1
+# Messages whose jobs are written by one statement.
+DEFERRED_AT_ONCE = 1000
 
 
 def defer_import(batch_id: int, language: str = "it") -> None:
@@ -59,3 +65,49 @@ def defer_training(company_id: int, actor: str = "system:worker", language: str 
     except AlreadyEnqueued:
         return False
     return True
+
+
+def _send_key(message_id: int) -> str:
+    return f"send:{message_id}"
+
+
+def defer_send(message_id: int, not_before: datetime | None = None) -> bool:
+    """Send a message, not before an instant; False where that is waiting already.
+
+    No two workers send one message at once because the sender itself takes a lock for it (storage.locks).
+    """
+    key = _send_key(message_id)
+    task = app.configure_task(SEND_TASK, queueing_lock=key, schedule_at=not_before, priority=SEND_PRIORITY)
+    try:
+        with transaction.atomic():
+            task.defer(message_id=message_id)
+    except AlreadyEnqueued:
+        return False
+    return True
+
+
+def defer_sends(message_ids: Sequence[int], not_before: datetime | None = None) -> None:
+    """Send new messages, as ``defer_send`` does, many by one statement. None of them may have a job yet."""
+    for start in range(0, len(message_ids), DEFERRED_AT_ONCE):
+        chunk = message_ids[start : start + DEFERRED_AT_ONCE]
+        deferrers = [
+            app.configure_task(
+                SEND_TASK, queueing_lock=_send_key(each), schedule_at=not_before, priority=SEND_PRIORITY
+            )
+            for each in chunk
+        ]
+        jobs = [
+            deferrer.make_new_job(message_id=each) for deferrer, each in zip(deferrers, chunk, strict=True)
+        ]
+        app.job_manager.batch_defer_jobs(jobs)
+
+
+def messages_with_job() -> set[int]:
+    """Messages that a job is waiting for, or at."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT (args->>'message_id')::bigint FROM procrastinate_jobs"
+            " WHERE task_name = %s AND status IN ('todo', 'doing')",
+            [SEND_TASK],
+        )
+        return {row[0] for row in cursor.fetchall()}
