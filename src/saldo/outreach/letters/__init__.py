@@ -1,0 +1,1 @@
+"""Paper: letters, statements of account and copies of invoices as PDF/A, typeset by Typst."""
