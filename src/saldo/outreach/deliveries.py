@@ -116,6 +116,13 @@ def state_of(message_id: int) -> str:
     return states([message_id]).get(message_id, "")
 
 
+def tries(message_id: int) -> int:
+    """Attempts begun since a person (or the one who wrote it) last queued the message."""
+    found = Delivery.objects.filter(message_id=message_id)
+    queued = found.filter(state=QUEUED).order_by("-id").values_list("id", flat=True).first()
+    return found.filter(state=SENDING, id__gt=queued or 0).count()
+
+
 def counts(company_id: int | None, since: datetime) -> dict[str, int]:
     """How many of the messages recorded since then have which newest delivery."""
     with connection.cursor() as cursor:
@@ -159,7 +166,7 @@ def add(
     attempt: None keeps that of the newest delivery. Raises SaldoError: message_unknown, delivery_not_possible
     (no such thing can follow its state).
     """
-    message = _locked(message_id)
+    message = hold(message_id)
     newest = last(message_id)
     now_in = newest.state if newest else ""
     if state not in NEXT[now_in]:
@@ -184,7 +191,7 @@ def add(
     return int(made.id)
 
 
-def _locked(message_id: int) -> Message:
+def hold(message_id: int) -> Message:
     """The message, nobody else deciding about it until the transaction ends."""
     # Not FOR UPDATE: rows that point to the message may be added meanwhile.
     found = Message.objects.select_for_update(no_key=True).filter(id=message_id).first()
@@ -216,7 +223,7 @@ def resolve_unknown(ctx: Context, message_id: int, was_sent: bool, note: str = "
     Raises SaldoError: message_unknown, sending_not_allowed, delivery_not_unknown.
     """
     check_right(ctx, _of_company(message_id))
-    _locked(message_id)
+    hold(message_id)
     if state_of(message_id) != UNKNOWN:
         raise SaldoError("delivery_not_unknown", message=message_id, state=state_of(message_id) or "-")
     add(ctx, message_id, SENT if was_sent else FAILED, code=TOLD_BY_PERSON, detail=note)
@@ -229,7 +236,7 @@ def requeue(ctx: Context, message_id: int, note: str = "") -> None:
     Raises SaldoError: message_unknown, sending_not_allowed, delivery_not_failed.
     """
     check_right(ctx, _of_company(message_id))
-    _locked(message_id)
+    hold(message_id)
     if state_of(message_id) != FAILED:
         raise SaldoError("delivery_not_failed", message=message_id, state=state_of(message_id) or "-")
     add(ctx, message_id, QUEUED, code="again", detail=note)

@@ -1,0 +1,155 @@
+"""A message becomes bytes and is handed to its channel. No transaction is open meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from saldo.core.context import Context
+from saldo.core.errors import SaldoError
+from saldo.core.playbook import EMAIL, FORMAL_NOTICE, LETTER, PEC, PORTAL, PURPOSES, SMS
+from saldo.core.sending import SendingRules
+from saldo.core.text_tables import html_of
+from saldo.intake.operations import keep_document
+from saldo.outreach.channels import email, letter_folder, pec, portal, sms
+from saldo.outreach.channels.config import CompanyChannels, channels
+from saldo.outreach.channels.mime import BadAddress
+from saldo.outreach.channels.outgoing import Answer, Outgoing, failed, try_again, unknown
+from saldo.outreach.links import OWN_HEADER, open_pixel, reply_address, unsubscribe_headers
+from saldo.outreach.models import Message
+from saldo.outreach.rendering import attachments_of, letter_pdf
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What the channel answered, and the document with the bytes that it was given (None: there are none)."""
+
+    answer: Answer
+    document_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    ctx: Context
+    message: Message
+    rules: SendingRules
+    channels: CompanyChannels
+
+
+# Makes the bytes, and gives the deed that hands them over. Until that deed is done nothing can have left.
+_Ready = tuple[bytes | None, str, Callable[[], Answer]]
+
+
+class NotSetUp(Exception):
+    """The company has no account for this channel."""
+
+
+def hand_over(ctx: Context, message: Message, rules: SendingRules, attempt: int) -> Handed:
+    """Make the message's bytes, keep them, and hand them over. Never raises: what goes wrong is the answer."""
+    code = message.company.code
+    document_id = None
+    try:
+        ready = _PREPARE[message.channel](_Job(ctx, message, rules, channels().of(code)))
+        raw, suffix, deed = ready
+        if raw is not None:
+            document_id = keep_document(ctx, f"message-{message.id}-{attempt}.{suffix}", raw)
+    except BadAddress:
+        return Handed(failed("address_invalid", message.to_address, is_bad_address=True))
+    except NotSetUp:
+        return Handed(try_again("channel_not_set_up", message.channel))
+    except SaldoError as error:
+        # The file of the channels, or an attachment that cannot be made: somebody has to see to it.
+        logger.warning("message %s was not made: %s", message.id, error.code)
+        return Handed(try_again(error.code))
+    except Exception as error:
+        logger.exception("message %s was not made", message.id)
+        return Handed(failed("not_made", type(error).__name__))
+    try:
+        return Handed(deed(), document_id)
+    except Exception as error:
+        # Nobody knows how far it came.
+        logger.exception("message %s: its channel failed", message.id)
+        return Handed(unknown("channel_failed", type(error).__name__), document_id)
+
+
+def _outgoing(job: _Job, **more: object) -> Outgoing:
+    message = job.message
+    answered = message.in_reply_to
+    given: dict[str, object] = {
+        "token": message.token,
+        "to_name": message.to_name,
+        "to_address": message.to_address,
+        "subject": message.subject,
+        "text": message.body,
+        "rfc_id": message.rfc_id or "",
+        "in_reply_to": f"<{answered.rfc_id.strip('<>')}>" if answered and answered.rfc_id else "",
+        "is_automatic": message.action_id is not None or message.purpose in PURPOSES,
+        **more,
+    }
+    return Outgoing(**given)  # type: ignore[arg-type]
+
+
+def _email(job: _Job) -> _Ready:
+    config = job.channels.smtp or job.channels.anymail
+    if config is None:
+        raise NotSetUp
+    message = job.message
+    headers: dict[str, str] = {OWN_HEADER: message.token}
+    if message.purpose in PURPOSES and message.purpose != FORMAL_NOTICE:
+        headers |= unsubscribe_headers(message.token, message.company.code)
+    out = _outgoing(
+        job,
+        html=_with_pixel(html_of(message.body, message.subject), open_pixel(message.token, job.rules)),
+        reply_to=reply_address(message.token, message.company.code),
+        headers=headers,
+        attachments=tuple(attachments_of(job.ctx, message.id)),
+    )
+    raw = email.build(config, out, job.ctx.clock())
+    return raw, "eml", lambda: email.send(config, out, raw)
+
+
+def _with_pixel(html: str, url: str) -> str:
+    if not url:
+        return html
+    return html.replace("</body>", f'<img src="{url}" width="1" height="1" alt=""></body>')
+
+
+def _pec(job: _Job) -> _Ready:
+    config = job.channels.pec_smtp
+    if config is None:
+        raise NotSetUp
+    headers = {OWN_HEADER: job.message.token}
+    out = _outgoing(job, headers=headers, attachments=tuple(attachments_of(job.ctx, job.message.id)))
+    raw = pec.build(config, out, job.ctx.clock())
+    return raw, "eml", lambda: pec.send(config, out, raw)
+
+
+def _letter(job: _Job) -> _Ready:
+    pdf = letter_pdf(job.ctx, job.message.id)
+    is_registered = "yes" if job.message.purpose == FORMAL_NOTICE else "no"
+    details = {
+        "company": job.message.company.code, "language": job.message.language, "registered": is_registered,
+    }  # fmt: skip
+    out = _outgoing(job, details=details)
+    return pdf, "pdf", lambda: letter_folder.send(job.rules.letter_folder, out, pdf)
+
+
+def _sms(job: _Job) -> _Ready:
+    config = job.channels.sms
+    if config is None:
+        raise NotSetUp
+    country = job.message.account.customer.country or job.message.company.country
+    out = _outgoing(job, details={"country": country})
+    return None, "", lambda: sms.send(config, out)
+
+
+def _portal(job: _Job) -> _Ready:
+    return None, "", lambda: portal.send(_outgoing(job))
+
+
+_PREPARE: Mapping[str, Callable[[_Job], _Ready]] = {
+    EMAIL: _email, PEC: _pec, LETTER: _letter, SMS: _sms, PORTAL: _portal,
+}  # fmt: skip
