@@ -76,8 +76,9 @@ class World:
     def line(self, amount: str, text: str = "", payer: str = "", day: date = DAY, **more: Any) -> int:
         self.lines += 1
         values = {"statement": self.statement, "kind": "booked", "currency": "EUR", **more}
+        values.setdefault("bank_account", self.bank)
         made = BankTransaction.objects.create(
-            company_id=self.company.id, bank_account=self.bank, key=f"K{self.lines}-{id(self)}",
+            company_id=self.company.id, key=f"K{self.lines}-{id(self)}",
             ordinal=self.lines, booking_date=day, value_date=day, amount=Decimal(amount), text=text,
             payer_name=payer, recorded_at=datetime.now(UTC), **values,
         )  # fmt: skip

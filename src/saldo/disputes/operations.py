@@ -1,15 +1,30 @@
-"""Changes of disputes: deductions opened and ended, inside the caller's transaction."""
+"""Changes of disputes.
+
+    open_dispute, end_dispute                 a reasoned objection, under the account's lock
+    open_deduction, end_deduction             a short payment's rest, inside the caller's transaction
+
+The caller has checked that the actor may (MAY_DISPUTE) and sees the account.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+
+import polars as pl
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
-from saldo.core.money import from_mills
-from saldo.disputes.models import Deduction, DeductionEnd
+from saldo.core.money import decimal_text, from_mills
+from saldo.disputes.models import Deduction, DeductionEnd, Dispute, DisputeEnd, DisputeItem
+from saldo.disputes.queries import MAY_DISPUTE, dispute_parts
 from saldo.identity.operations import record_event
 from saldo.ledger.models import Item
+from saldo.ledger.owed import checked_amount, deciding, owed_items
+
+__all__ = [
+    "MAY_DISPUTE", "end_deduction", "end_dispute", "open_deduction", "open_dispute", "withdraw_deductions_of",
+]  # fmt: skip
 
 
 def open_deduction(
@@ -67,3 +82,101 @@ def withdraw_deductions_of(ctx: Context, transaction_id: int, note: str) -> int:
     for deduction_id in open_ones.order_by("id").values_list("id", flat=True):
         end_deduction(ctx, deduction_id, DeductionEnd.Outcome.WITHDRAWN, note)
     return len(open_ones)
+
+
+def open_dispute(
+    ctx: Context,
+    account_id: int,
+    items: Sequence[tuple[int, int | None]],
+    reason: str,
+    note: str = "",
+    claimed_mills: int | None = None,
+    document_id: int | None = None,
+    owner: str = "",
+    due_date: date | None = None,
+) -> int:
+    """An objection to items: (item id, mills objected to, None for all that is not disputed yet).
+
+    Only what is objected to leaves dunning. claimed_mills: what the customer says is wrong, where that is
+    another amount. owner, due_date: who is to answer, and by when. Returns the dispute's id.
+
+    Raises SaldoError: dispute_reason_unknown, dispute_without_items, dispute_exceeds (more than is open and
+    not disputed yet), item_unknown, item_not_of_account, item_currency_differs, item_closed,
+    stated_amount_invalid, account_unknown.
+    """
+    if reason not in Dispute.Reason.values:
+        raise SaldoError("dispute_reason_unknown", reason=reason, known=", ".join(Dispute.Reason.values))
+    wanted = dict(items)
+    if not wanted:
+        raise SaldoError("dispute_without_items")
+    with deciding(ctx, account_id) as inner:
+        currency = _currency_of(next(iter(wanted)))
+        if claimed_mills is not None:
+            checked_amount(claimed_mills, currency)
+        parts = _objected(inner, account_id, currency, wanted)
+        dispute = Dispute.objects.create(
+            company_id=inner.company_id, account_id=account_id, currency=currency, reason=reason,
+            claimed_amount=None if claimed_mills is None else from_mills(claimed_mills), owner=owner,
+            due_date=due_date, document_id=document_id, note=note, effective_date=ctx.as_of, actor=ctx.actor,
+            recorded_at=inner.recorded_at,
+        )  # fmt: skip
+        DisputeItem.objects.bulk_create(
+            DisputeItem(dispute=dispute, item_id=item_id, amount=from_mills(mills))
+            for item_id, mills in parts.items()
+        )
+        data = {
+            "dispute": dispute.id, "reason": reason, "currency": currency, "items": list(parts),
+            "amount": str(from_mills(sum(parts.values()))),
+        }  # fmt: skip
+        record_event(inner, "dispute.opened", "account", account_id, data)
+    return int(dispute.id)
+
+
+def _currency_of(item_id: int) -> str:
+    found = Item.objects.filter(id=item_id).values_list("currency", flat=True).first()
+    if found is None:
+        raise SaldoError("item_unknown", item=item_id)
+    return str(found)
+
+
+def _objected(ctx: Context, account_id: int, currency: str, wanted: dict[int, int | None]) -> dict[int, int]:
+    """{item id: mills}, each within what is open of the item and no other dispute has."""
+    disputed = dict(
+        dispute_parts(ctx, [account_id]).group_by("item_id").agg(pl.col("amount_mills").sum()).iter_rows()
+    )
+    parts = {}
+    for item in owed_items(ctx, account_id, currency, wanted):
+        free = item.balance_mills - disputed.get(item.item_id, 0)
+        asked = wanted[item.item_id]
+        mills = free if asked is None else checked_amount(asked, currency)
+        if mills <= 0 or mills > free:
+            told = {
+                "amount": decimal_text(max(mills, 0), currency),
+                "free": decimal_text(max(free, 0), currency),
+            }
+            raise SaldoError("dispute_exceeds", item=item.item_id, **told)
+        parts[item.item_id] = mills
+    return parts
+
+
+def end_dispute(ctx: Context, dispute_id: int, outcome: str, note: str = "") -> int:
+    """How a dispute ended: credited, paid, written_off, withdrawn, refused. Returns the end's id.
+
+    It moves no money: a credit note or a write-off is an entry of its own. Raises SaldoError:
+    dispute_unknown, dispute_ended, outcome_unknown.
+    """
+    if outcome not in DisputeEnd.Outcome.values:
+        raise SaldoError("outcome_unknown", outcome=outcome, known=", ".join(DisputeEnd.Outcome.values))
+    account_id = Dispute.objects.filter(id=dispute_id).values_list("account_id", flat=True).first()
+    if account_id is None:
+        raise SaldoError("dispute_unknown", dispute=dispute_id)
+    with deciding(ctx, account_id) as inner:
+        if DisputeEnd.objects.filter(dispute_id=dispute_id).exists():
+            raise SaldoError("dispute_ended", dispute=dispute_id)
+        end = DisputeEnd.objects.create(
+            dispute_id=dispute_id, outcome=outcome, note=note, effective_date=ctx.as_of, actor=ctx.actor,
+            recorded_at=inner.recorded_at,
+        )  # fmt: skip
+        data = {"dispute": dispute_id, "outcome": outcome, "note": note}
+        record_event(inner, "dispute.ended", "account", account_id, data)
+    return int(end.id)

@@ -1,0 +1,207 @@
+"""Money that may be on its way, or here already, before it is set against items.
+
+reached_until       the day to which the bank statements reach
+announced           payments that customers announced and that no bank line has brought
+waiting_lines       bank lines at the cash desk that seem to be an account's
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from django.db import connection
+
+from saldo.cash.advices import DAYS_AFTER, DAYS_BEFORE
+from saldo.core.context import Context
+from saldo.core.normalize import normalized_number, search_text, vat_number
+from saldo.storage.frames import copy_out
+
+# Accounts without a customer's payment for so long do not hold the others back.
+IN_USE_DAYS = 90
+EXPECTED = {"account_id": pl.Int64, "currency": pl.String, "mills": pl.Int64, "ref": pl.Int64}
+
+# Statements that wait for a person have not told their lines yet.
+_REACHED = """
+SELECT max(reached), min(reached) FILTER (WHERE is_in_use) FROM (
+    SELECT b.id, max(coalesce(s.to_date, s.closing_date)) AS reached,
+           EXISTS (SELECT 1 FROM cash_banktransaction t
+                    WHERE t.bank_account_id = b.id AND t.kind = 'booked' AND t.amount > 0
+                      AND t.recorded_at <= %(known_at)s
+                      AND t.booking_date BETWEEN %(as_of)s::date - %(days)s AND %(as_of)s
+                      AND coalesce((SELECT p.kind FROM cash_posting p
+                                     WHERE p.transaction_id = t.id AND p.recorded_at <= %(known_at)s
+                                     ORDER BY p.sequence DESC LIMIT 1), '') <> 'not_customer') AS is_in_use
+      FROM cash_bankaccount b
+      JOIN cash_statement s ON s.bank_account_id = b.id
+     WHERE s.kind = 'booked' AND s.recorded_at <= %(known_at)s
+       AND (%(company_id)s::int IS NULL OR b.company_id = %(company_id)s)
+       AND (NOT s.is_quarantined OR EXISTS (SELECT 1 FROM cash_statementrelease r
+                                             WHERE r.statement_id = s.id AND r.recorded_at <= %(known_at)s))
+     GROUP BY b.id) each
+"""
+# Advices whose money has not come: no line with their end-to-end id, or of their amount, around their day.
+_MISSING_SCHEMA = {
+    "id": pl.Int64, "company_id": pl.Int64, "currency": pl.String, "mills": pl.Int64, "vat": pl.String,
+    "tax_code": pl.String, "iban": pl.String, "name": pl.String, "numbers": pl.String,
+}  # fmt: skip
+_MISSING = """
+WITH advice AS (
+    SELECT r.*, coalesce(r.payment_date, r.received_date) AS day,
+           coalesce((r.total * 1000)::bigint,
+                    (SELECT sum((l->>'paid_mills')::bigint)::bigint
+                       FROM jsonb_array_elements(r.lines) l)) AS mills
+      FROM cash_remittance r
+     WHERE (%(company_id)s::int IS NULL OR r.company_id = %(company_id)s)
+       AND r.recorded_at <= %(known_at)s AND r.received_date <= %(as_of)s
+       AND coalesce(r.payment_date, r.received_date) >= %(as_of)s::date - %(after)s
+)
+SELECT a.id, a.company_id, coalesce(nullif(a.currency, ''), o.currency), a.mills, a.payer_vat,
+       a.payer_tax_code, a.payer_iban, a.payer_name,
+       (SELECT jsonb_agg(DISTINCT told.number)::text
+          FROM (SELECT l->>'number' AS number FROM jsonb_array_elements(a.lines) l
+                UNION ALL SELECT jsonb_array_elements_text(a.document_refs)) told)
+  FROM advice a JOIN identity_company o ON o.id = a.company_id
+ WHERE NOT EXISTS (
+    SELECT 1 FROM cash_banktransaction t
+     WHERE t.company_id = a.company_id AND t.kind = 'booked' AND t.amount > 0
+       AND t.recorded_at <= %(known_at)s
+       AND t.booking_date BETWEEN a.day - %(before)s AND a.day + %(after)s
+       AND (a.end_to_end_id <> '' AND t.end_to_end_id = a.end_to_end_id
+            OR (t.amount * 1000)::bigint = a.mills AND a.currency IN ('', t.currency)))
+ ORDER BY a.id
+"""
+_BY_IBAN = """
+SELECT l.company_id, l.value, l.account_id FROM cash_alias l
+ WHERE l.kind = 'iban' AND l.value = ANY(%(ibans)s) AND l.recorded_at <= %(known_at)s
+   AND NOT EXISTS (SELECT 1 FROM cash_aliaswithdrawal w
+                    WHERE w.alias_id = l.id AND w.recorded_at <= %(known_at)s)
+"""
+_BY_CUSTOMER = """
+SELECT p.company_id, p.id, c.vat_number, c.tax_code, c.search_text
+  FROM parties_customeraccount p JOIN parties_customer c ON c.id = p.customer_id
+ WHERE c.vat_number = ANY(%(vats)s) AND c.vat_number <> '' OR c.tax_code = ANY(%(taxes)s) AND c.tax_code <> ''
+    OR c.search_text = ANY(%(names)s)
+"""
+_BY_NUMBER = """
+SELECT DISTINCT v.company_id, v.number_norm, v.account_id FROM ledger_invoice v
+ WHERE v.number_norm = ANY(%(numbers)s) AND v.recorded_at <= %(known_at)s
+"""
+# Shorter numbers are other people's too.
+MIN_NUMBER = 3
+# The best proposal of the newest run, of lines that nobody has posted.
+_WAITING = """
+SELECT coalesce(s.account_id, m.account_id), t.currency,
+       CASE WHEN s.account_id IS NULL THEN (t.amount * 1000)::bigint ELSE s.mills END, t.id
+  FROM cash_banktransaction t
+  JOIN LATERAL (SELECT * FROM cash_matchproposal m
+                 WHERE m.transaction_id = t.id AND m.recorded_at <= %(known_at)s
+                 ORDER BY m.run DESC, m.rank LIMIT 1) m ON true
+  LEFT JOIN LATERAL (
+       SELECT i.account_id, sum((share->>'mills')::bigint)::bigint AS mills
+         FROM jsonb_array_elements(m.shares) share
+         JOIN ledger_item_open_projection i ON i.item_id = (share->>'item')::bigint
+        GROUP BY i.account_id) s ON true
+ WHERE t.kind = 'booked' AND t.amount > 0 AND t.recorded_at <= %(known_at)s AND t.booking_date <= %(as_of)s
+   AND (%(company_id)s::int IS NULL OR t.company_id = %(company_id)s)
+   AND coalesce(s.account_id, m.account_id) IS NOT NULL
+   AND (%(accounts)s::bigint[] IS NULL
+        OR coalesce(s.account_id, m.account_id) = ANY(%(accounts)s::bigint[]))
+   AND coalesce((SELECT p.kind FROM cash_posting p
+                  WHERE p.transaction_id = t.id AND p.recorded_at <= %(known_at)s
+                  ORDER BY p.sequence DESC LIMIT 1), 'undo') = 'undo'
+ ORDER BY 1, 4
+"""
+
+
+def _params(ctx: Context, account_ids: Sequence[int] | None) -> dict[str, Any]:
+    return {
+        "as_of": ctx.as_of,
+        "known_at": ctx.known_at or "infinity",
+        "company_id": ctx.company_id,
+        "accounts": None if account_ids is None else list(account_ids),
+        "before": DAYS_BEFORE,
+        "after": DAYS_AFTER,
+        "days": IN_USE_DAYS,
+    }
+
+
+def reached_until(ctx: Context) -> date | None:
+    """The day to which the booked statements reach, None if there is none.
+
+    Of several accounts, the one that reaches least far among those with customers' payments in the last
+    IN_USE_DAYS: what was paid into it since is not known. Where none has any, the furthest.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REACHED, _params(ctx, None))
+        ((furthest, least),) = cursor.fetchall()
+    return least or furthest
+
+
+def announced(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """EXPECTED: payments announced (``ref``: the remittance) whose bank line has not come yet.
+
+    An announcement counts until DAYS_AFTER days after the day it names. It is the account's that its VAT
+    number or tax code names; else its learnt IBAN, its exact name, or the documents it lists. One that may be
+    several accounts' is each one's: to ask who has paid is worse than to wait. mills null: it tells no total.
+    """
+    missing = copy_out(_MISSING, _params(ctx, None), _MISSING_SCHEMA)
+    if missing.is_empty():
+        return pl.DataFrame(schema=EXPECTED)
+    finders = _finders(ctx, missing)
+    rows = []
+    for row in missing.iter_rows(named=True):
+        accounts = next((found for find in finders if (found := find(row))), set())
+        rows += [(account, row["currency"], row["mills"], row["id"]) for account in sorted(accounts)]
+    found = pl.DataFrame(rows, schema=EXPECTED, orient="row")
+    return found if account_ids is None else found.filter(pl.col("account_id").is_in(list(account_ids)))
+
+
+def _finders(ctx: Context, missing: pl.DataFrame) -> list[Callable[[dict[str, Any]], set[int]]]:
+    """How an advice's accounts are found, the surest way first; everything is looked up at once."""
+    numbers = {row["id"]: _numbers(row["numbers"]) for row in missing.iter_rows(named=True)}
+    vats = {row["id"]: vat_number(row["vat"]) if row["vat"] else "" for row in missing.iter_rows(named=True)}
+    params = {
+        "known_at": ctx.known_at or "infinity",
+        "ibans": [iban for iban in missing["iban"].unique() if iban],
+        "vats": [vat for vat in set(vats.values()) if vat],
+        "taxes": [text.upper() for text in missing["tax_code"].unique() if text],
+        "names": [search_text(name) for name in missing["name"].unique() if name],
+        "numbers": sorted(set().union(*numbers.values())),
+    }
+    by: dict[tuple[str, int, str], set[int]] = defaultdict(set)
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_CUSTOMER, params)
+        for company, account, vat, tax, name in cursor.fetchall():
+            for kind, value in (("vat", vat), ("tax", tax), ("name", name)):
+                by[kind, company, value].add(account)
+        for kind, sql in (("iban", _BY_IBAN), ("number", _BY_NUMBER)):
+            cursor.execute(sql, params)
+            for company, value, account in cursor.fetchall():
+                by[kind, company, value].add(account)
+
+    def found(kind: str, row: dict[str, Any], value: str) -> set[int]:
+        return by.get((kind, row["company_id"], value), set()) if value else set()
+
+    return [
+        lambda row: found("vat", row, vats[row["id"]]),
+        lambda row: found("tax", row, row["tax_code"].upper()),
+        lambda row: found("iban", row, row["iban"]),
+        lambda row: found("name", row, search_text(row["name"])),
+        lambda row: set().union(*(found("number", row, number) for number in numbers[row["id"]])),
+    ]
+
+
+def _numbers(told: str | None) -> set[str]:
+    numbers = {normalized_number(number or "") for number in json.loads(told or "[]")}
+    return {number for number in numbers if len(number) >= MIN_NUMBER}
+
+
+def waiting_lines(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """EXPECTED: lines (``ref``) that nobody has posted and whose best proposal is for the account."""
+    found = copy_out(_WAITING, _params(ctx, account_ids), EXPECTED)
+    return found.filter(pl.col("mills") > 0)
