@@ -14,6 +14,7 @@ from saldo.core import (
     behavior_reasons,
     cash_reasons,
     forecast_reasons,
+    mail_reasons,
     model_reasons,
     playbook_reasons,
     risk_reasons,
@@ -200,7 +201,7 @@ _EN: dict[str, Wording] = {
 
 _OTHERS = (
     cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons, forecast_reasons,
-    playbook_reasons,
+    playbook_reasons, mail_reasons,
 )  # fmt: skip
 WORDINGS: dict[str, dict[str, Wording]] = {
     "it": _IT | {code: wording for each in _OTHERS for code, wording in each.IT.items()},

@@ -104,6 +104,14 @@ def content_of(part: Mail) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
+def flat(message: Mail) -> bytes:
+    """A message as bytes again; empty where the standard library cannot write what it read."""
+    try:
+        return message.as_bytes()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return b""
+
+
 def text_of_part(part: Mail) -> str:
     """The text of a leaf in its character set, or in the one its bytes show."""
     charset = part.get_param("charset", "")

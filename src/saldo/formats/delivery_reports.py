@@ -62,8 +62,8 @@ _GONE = re.compile(
 )
 _PASSING = re.compile(
     r"(?:mailbox|inbox|casella|quota).{0,40}(?:full|piena|esaurit|exceeded|superat|over)|over quota|"
-    r"out of storage|spam|blocked|blacklist|block list|blocklist|greylist|rate limit|too (?:large|many)|message size|policy|"
-    r"dmarc|reputation|timed? ?out|try again|temporar|spazio (?:insufficiente|esaurito)",
+    r"out of storage|spam|blocked|blacklist|block list|blocklist|greylist|rate limit|too (?:large|many)|"
+    r"message size|policy|dmarc|reputation|timed? ?out|try again|temporar|spazio (?:insufficiente|esaurito)",
     re.I,
 )
 _ORIGINAL_ID = re.compile(r"^\s*>?\s*Message-ID:\s*(<[^<>\s]{1,300}>)", re.I | re.M)
@@ -133,7 +133,8 @@ def _by_status(message: Mail, status: Mail) -> DeliveryReport:
     failed: list[Failed] = []
     actions: set[str] = set()
     for fields in _groups(status):
-        recipient = fields.get("final-recipient") or fields.get("original-recipient")
+        # As we wrote it; the final one may be what somebody's forwarding made of it.
+        recipient = fields.get("original-recipient") or fields.get("final-recipient")
         if not recipient:
             continue
         action = fields.get("action", "failed").partition(" ")[0].lower()

@@ -15,8 +15,11 @@ from saldo.formats._mail import (
     MAX_HEADERS,
     Mail,
     addresses,
+    children,
     content_of,
+    content_type,
     file_name,
+    flat,
     header,
     leaves,
     message_ids,
@@ -25,6 +28,7 @@ from saldo.formats._mail import (
 from saldo.formats.delivery_reports import DeliveryReport, read_report
 from saldo.formats.messages import MessageRecord, read_message
 from saldo.formats.pec import PecReceipt
+from saldo.formats.records import Refusal
 
 # Where servers write to which address a message really came.
 _ADDRESSED = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to")
@@ -71,6 +75,30 @@ def read_incoming(data: bytes, own_header: str, authserv_id: str = "") -> Incomi
     if pec.is_transport(outer):
         return _certified(outer, common)
     return replace(common, report=read_report(outer))
+
+
+def files_in(data: bytes) -> list[tuple[str, str, bytes]]:
+    """(name, content type, bytes) of the files that a message carries; those of a PEC in the message inside
+    its envelope. A message inside a message is one file. Never raises."""
+    try:
+        mail = parse_mail(data)
+    except Refusal:
+        return []
+    mail = (pec.transported(mail) or mail) if pec.is_transport(mail) else mail
+    found = []
+    waiting = list(children(mail))
+    while waiting:
+        part = waiting.pop(0)
+        inside = children(part)
+        name = file_name(part)
+        if inside and content_type(part) != "message/rfc822":
+            waiting = inside + waiting
+        elif inside:
+            title = name or f"{header(inside[0], 'subject') or 'message'}.eml"
+            found.append((title[:200], content_type(part), flat(inside[0])))
+        elif name or content_type(part).partition("/")[0] not in ("text", "multipart"):
+            found.append(((name or "file")[:200], content_type(part), content_of(part)))
+    return found
 
 
 def _certified(outer: Mail, common: IncomingMail) -> IncomingMail:

@@ -21,6 +21,7 @@ from saldo.formats._mail import (
     content_of,
     content_type,
     file_name,
+    flat,
     has_header,
     header,
     is_attachment,
@@ -186,7 +187,7 @@ def _body(part: Mail, attachments: list[Attachment]) -> str:
     inside = children(part)
     if type_ == "message/rfc822" and inside:
         title = file_name(part) or f"{header(inside[0], 'subject') or 'message'}.eml"
-        attachments.append(Attachment(title, type_, len(_flat(inside[0]))))
+        attachments.append(Attachment(title, type_, len(flat(inside[0]))))
         return ""
     if type_ == "multipart/alternative":
         return _best(inside, attachments)
@@ -209,13 +210,6 @@ def _best(inside: Sequence[Mail], attachments: list[Attachment]) -> str:
         texts.append((is_plain, _body(inner, attachments)))
     plain = [text for is_plain, text in texts if is_plain and text.strip()]
     return plain[0] if plain else next((text for _, text in reversed(texts) if text.strip()), "")
-
-
-def _flat(message: Mail) -> bytes:
-    try:
-        return message.as_bytes()
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return b""
 
 
 # -- new and old words -----------------------------------------------------------------------------------

@@ -70,6 +70,11 @@ def authserv_of(name: str) -> str:
     return ""
 
 
+def cursor_id(name: str) -> int:
+    """The identifier under which a mailbox is locked while it is read."""
+    return int(MailboxCursor.objects.get_or_create(name=name)[0].id)
+
+
 def position(name: str) -> Position:
     found = MailboxCursor.objects.filter(name=name).first()
     return Position(found.uid_validity, found.last_uid, found.read_at) if found else Position()

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 
 from imap_tools import (
     BaseMailBox,
@@ -27,8 +28,8 @@ from saldo.outreach.channels.config import NONE, STARTTLS, Imap
 # Of a larger message only the beginning is taken: the headers and, nearly always, the words.
 MAX_MESSAGE_BYTES = 25 * 2**20
 BEGINNING_BYTES = 256 * 2**10
-# What one reading takes at most; the rest comes with the next.
-MAX_MESSAGES = 500
+# As IMAP writes months, whatever the server's language.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 _UID = re.compile(rb"UID (\d+)")
 _SERVER_ERRORS = (ImapToolsError, imaplib.IMAP4.error, OSError, EOFError)
@@ -60,6 +61,13 @@ class Session:
             found = self._box.uids(f"UID {after + 1}:*", charset=None)
         # "n:*" means the last message too, also where its number is lower.
         return sorted(uid for uid in map(int, found) if uid > after)
+
+    def uids_since(self, day: date) -> list[int]:
+        """The identifiers of what came since a day, in order."""
+        with _told(self._name):
+            return sorted(
+                map(int, self._box.uids(f"SINCE {day:%d}-{_MONTHS[day.month - 1]}-{day:%Y}", charset=None))
+            )
 
     def messages(self, uids: Sequence[int]) -> Iterator[Incoming]:
         """The messages of these identifiers; one that was deleted meanwhile is left out."""
