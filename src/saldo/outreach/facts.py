@@ -61,8 +61,8 @@ def items_told(item_ids: Collection[int]) -> dict[int, ItemTold]:
     sql = """
     SELECT i.id, i.kind, coalesce(inv.number, pay.number, ''), coalesce(inv.document_date, i.effective_date),
            CASE WHEN i.kind = 'installment' AND EXISTS (
-                     SELECT 1 FROM ledger_item other
-                      WHERE other.invoice_id = i.invoice_id AND other.kind = 'installment' AND other.id <> i.id)
+                     SELECT 1 FROM ledger_item o
+                      WHERE o.invoice_id = i.invoice_id AND o.kind = 'installment' AND o.id <> i.id)
                 THEN i.installment_no ELSE 0 END
       FROM ledger_item i
       LEFT JOIN ledger_invoice inv ON inv.id = i.invoice_id
@@ -82,7 +82,7 @@ def credits_of(ctx: Context, account_ids: Collection[int]) -> dict[tuple[int, st
 
 
 def language_of(told: str, country: str) -> str:
-    """The language that a contact is written to: its own where we write it, else by the customer's country."""
+    """The language for a contact: its own where we write it, else by the customer's country."""
     if told in ("it", "en"):
         return told
     return "it" if not told and country.upper() in _ITALIAN else "en"

@@ -92,12 +92,20 @@ def existing(keys: Sequence[str]) -> dict[str, int]:
 
 def make(ctx: Context, draft: Draft) -> int:
     """The message's id; the one that is there already, if its key is."""
-    return make_many(ctx, [draft])[0]
+    return make_many(ctx, [draft])[0].id
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """is_new: false where a message of the same key was there."""
+
+    id: int
+    is_new: bool
 
 
 @transaction.atomic
-def make_many(ctx: Context, drafts: Sequence[Draft]) -> list[int]:
-    """The ids of the messages, in order. All are of one company. Those that exist are left as they are.
+def make_many(ctx: Context, drafts: Sequence[Draft]) -> list[Made]:
+    """The messages, in order. All are of one company. Those that exist are left as they are.
 
     The caller holds the accounts' locks, so that two who approve the same thing come one after the other.
     """
@@ -110,28 +118,29 @@ def make_many(ctx: Context, drafts: Sequence[Draft]) -> list[int]:
         ctx = stamped(ctx, company_id)
         ids = reserve_ids("outreach_message", len(new)).to_list()
         _keep(ctx, new, ids, Company.objects.get(id=company_id).code)
-        found |= {draft.key: each for draft, each in zip(new, ids, strict=True)}
-    return [found[draft.key] for draft in drafts]
+    made = {draft.key: each for draft, each in zip(new, ids, strict=True)} if new else {}
+    known = found | made
+    return [Made(known[draft.key], draft.key in made) for draft in drafts]
 
 
 def _keep(ctx: Context, drafts: Sequence[Draft], ids: Sequence[int], company_code: str) -> None:
     assert ctx.recorded_at is not None
     at, domain = ctx.recorded_at.isoformat(), mail_domain(company_code) or _NO_DOMAIN
     stamp = {"actor": ctx.actor, "recorded_at": at}
-    made = zip(drafts, ids, strict=True)
-    copy_in("outreach_message", pl.DataFrame([_row(draft, each, domain) | stamp for draft, each in made],
-                                             schema_overrides=_NULLABLE, infer_schema_length=None))  # fmt: skip
+    made = list(zip(drafts, ids, strict=True))
+    rows = [_row(draft, each, domain) | stamp for draft, each in made]
+    frame = pl.DataFrame(rows, schema_overrides=_NULLABLE, infer_schema_length=None)
+    copy_in("outreach_message", frame)
     items = [
         (each, one.item_id, one.asked_mills, one.level, one.level_before)
-        for draft, each in zip(drafts, ids, strict=True)
+        for draft, each in made
         for one in draft.items
     ]
     columns = ["message_id", "item_id", "asked_mills", "level", "level_before"]
     copy_in("outreach_messageitem", pl.DataFrame(items, schema=columns, orient="row"))
     first = {"state": QUEUED, "attempt": 0, "code": "", "detail": "", "occurred_at": at, **stamp}
     copy_in("outreach_delivery", pl.DataFrame([{"message_id": each, **first} for each in ids]))
-    copy_in("identity_event", pl.DataFrame([_event(ctx, draft, each) | stamp for draft, each in
-                                            zip(drafts, ids, strict=True)]))  # fmt: skip
+    copy_in("identity_event", pl.DataFrame([_event(ctx, draft, each) | stamp for draft, each in made]))
 
 
 _NULLABLE = {

@@ -130,8 +130,15 @@ def problems(template: Template, purpose: str = "") -> list[Problem]:
 
 
 def save(
-    ctx: Context, company_id: int, code: str, channel: str, language: str, subject: str, body: str, note: str = ""
-) -> int:  # fmt: skip
+    ctx: Context,
+    company_id: int,
+    code: str,
+    channel: str,
+    language: str,
+    subject: str,
+    body: str,
+    note: str = "",
+) -> int:
     """A new version of a company's template; the version in use where nothing differs.
 
     Raises SaldoError("template_invalid") with every problem and its place.
@@ -230,7 +237,8 @@ def _newest_rows(company_id: int) -> list[StoredTemplate]:
 
 def _stored(row: TemplateVersion) -> StoredTemplate:
     return StoredTemplate(
-        row.code, row.channel, row.language, row.version, row.subject, row.body, row.note, row.actor, row.recorded_at
+        row.code, row.channel, row.language, row.version, row.subject, row.body, row.note, row.actor,
+        row.recorded_at,
     )  # fmt: skip
 
 

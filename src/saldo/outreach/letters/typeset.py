@@ -75,8 +75,11 @@ class Sheet:
 def pdf(
     documents: Sequence[Letter | Sheet], language: str, title: str, at: datetime, duplex: bool = False
 ) -> bytes:
-    """One file with the documents, each from a page 1 of its own. duplex: each begins on a new sheet when both
-    sides are printed. at: the file's date of making, so that the same letter is the same bytes."""
+    """One file with the documents, each from a page 1 of its own.
+
+    duplex: each begins on a new sheet when both sides are printed. at: the file's date of making, so that the
+    same letter is the same bytes.
+    """
     told = {
         "lang": language,
         "title": title,
