@@ -45,11 +45,6 @@ def _money(p: Params, language: str, key: str = "mills") -> str:
     return money_text(int(p[key]), str(p["currency"]), language)
 
 
-def _on_it(day: str) -> str:
-    text = date_text(day, "it")
-    return f"l'{text}" if text.startswith(("8 ", "11 ")) else f"il {text}"
-
-
 def _of_it(day: str) -> str:
     text = date_text(day, "it")
     return f"dell'{text}" if text.startswith(("8 ", "11 ")) else f"del {text}"
@@ -211,10 +206,12 @@ IT: dict[str, Wording] = {
     "message_planned": lambda p: (
         f"oggi scrive già il playbook ({CHANNELS['it'].get(p['channel'], p['channel'])}, fase «{p['step']}»)"
     ),
+    "message_sent": lambda p: (
+        f"ha già ricevuto oggi un messaggio ({CHANNELS['it'].get(p['channel'], p['channel'])})"
+    ),
     "no_address": lambda p: "il playbook vuole scrivere ma manca un recapito utilizzabile",
     "playbook_call": lambda p: "il playbook prevede oggi una telefonata",
     "playbook_task": lambda p: "il playbook prevede oggi un'attività",
-    "cash_first": lambda p: f"dice di aver già pagato: da cercare fra gli incassi, {_on_it(p['since'])}",
 }
 EN: dict[str, Wording] = {
     "playbook_by_rule": lambda p: f"playbook “{_title(p, 'en')}”: {_account_en(p)}",
@@ -245,10 +242,8 @@ EN: dict[str, Wording] = {
     "message_planned": lambda p: (
         f"the playbook writes today ({CHANNELS['en'].get(p['channel'], p['channel'])}, step “{p['step']}”)"
     ),
+    "message_sent": lambda p: f"has had a message today ({CHANNELS['en'].get(p['channel'], p['channel'])})",
     "no_address": lambda p: "the playbook would write but has no usable address",
     "playbook_call": lambda p: "the playbook asks for a phone call today",
     "playbook_task": lambda p: "the playbook asks for a task today",
-    "cash_first": lambda p: (
-        f"said on {date_text(p['since'], 'en')} that it has paid: look for it among the receipts"
-    ),
 }

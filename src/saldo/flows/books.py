@@ -14,6 +14,7 @@ from saldo.core.context import Context
 from saldo.disputes.queries import objections
 from saldo.intake.queries import first_export_day
 from saldo.ledger.book import book_of, paid_before
+from saldo.outreach.history import message_contacts
 
 # Payments from so long before the first export can only come from an imported history.
 HISTORY_LEAD_DAYS = 30
@@ -34,8 +35,11 @@ def payments_known_from(ctx: Context) -> date | None:
 def gather_book(ctx: Context, account_ids: Sequence[int] | None = None) -> Book:
     """What was known of ``ctx.company_id`` (or of some of its accounts) at both clocks of the context."""
     book = book_of(ctx, account_ids, payments_known_from(ctx))
+    contacts = pl.concat([contacts_made(ctx, account_ids), message_contacts(ctx, account_ids)])
     return replace(
-        book, contacts=contacts_made(ctx, account_ids), disputes=_of_items(objections(ctx, account_ids), book)
+        book,
+        contacts=contacts.sort("account_id", "known_date", "channel"),
+        disputes=_of_items(objections(ctx, account_ids), book),
     )
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from saldo import __version__
 from saldo.collection.planning import keep_actions
+from saldo.collection.playbook_actions import keep_plan, plan_json
 from saldo.core.context import Context
 from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
@@ -19,6 +20,7 @@ from saldo.flows.expected_cash import expect_cash
 from saldo.flows.facts import gather
 from saldo.flows.item_reasons import with_reasons
 from saldo.flows.plan_actions import plan_actions
+from saldo.flows.plan_outreach import outreach_of
 from saldo.flows.record_measures import measure
 from saldo.flows.score_portfolio import score_portfolio, version_of
 from saldo.flows.score_risk import RiskOfDay, risk_version, score_risk
@@ -46,11 +48,12 @@ class DayResult:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Everything that a day says. model_version_id: what its forecasts come from."""
+    """Everything that a day says. model_version_id: what its forecasts come from. outreach: PLAN."""
 
     model_version_id: int
     forecasts: pl.DataFrame
     worklist: pl.DataFrame
+    outreach: pl.DataFrame
     risk: RiskOfDay
     figures: list[MeasureValue]
     weeks: pl.DataFrame
@@ -92,14 +95,17 @@ def day_of(ctx: Context, company: CompanyRow) -> Day:
     """The day from what was known at ``ctx.known_at``: nothing of it is kept yet."""
     facts, book = gather(ctx), gather_book(ctx)
     scored = score_portfolio(ctx, facts, book)
-    worklist = plan_actions(facts, scored.forecasts, company.currency)
+    risk = score_risk(ctx, book)
+    outreach = outreach_of(ctx, company, facts, scores=risk.scores)
+    worklist = plan_actions(facts, scored.forecasts, company.currency, outreach)
     # A cold start is asked about its own day only: the past would be fitted on what came after it.
     learnt = None if scored.version_id is None else scored.fitted
     return Day(
         model_version_id=version_of(ctx, scored),
         forecasts=with_reasons(scored, book, worklist),
         worklist=worklist,
-        risk=score_risk(ctx, book),
+        outreach=outreach.plan,
+        risk=risk,
         figures=measure(facts),
         weeks=expect_cash(book, learnt, scored.landmarks, scored.curves, ctx.as_of, company.code),
     )
@@ -110,6 +116,7 @@ def _kept(ctx: Context, day: Day, version: int, digest: str) -> DayRun:
         run = open_day_run(ctx, version, __version__, digest)
         keep_forecasts(run.id, day.model_version_id, day.forecasts)
         keep_actions(run.id, day.worklist)
+        keep_plan(run.id, day.outreach)
         keep_scores(run.id, risk_version(ctx, day.risk), day.risk.scores)
         keep_warnings(run.id, day.risk.warnings)
         keep_measures(run.id, day.figures)
@@ -134,6 +141,7 @@ def _told(day: Day) -> Iterator[pl.DataFrame]:
     reasons = pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n")
     yield day.forecasts.sort("item_id")
     yield day.worklist.with_columns(reasons).sort("currency", "rank")
+    yield plan_json(day.outreach)
     yield day.risk.scores.sort("account_id")
     yield day.risk.warnings.sort("account_id", "code")
     yield day.weeks

@@ -10,8 +10,12 @@ import polars as pl
 from saldo.cash.collections import in_flight, returned_receipts
 from saldo.collection.planning import dated_entries, last_contacts
 from saldo.core.context import Context
+from saldo.flows.blocks import broken_promises
 from saldo.flows.books import payments_known_from
 from saldo.ledger.queries import daily_sales, first_document_date, open_items, payment_history
+from saldo.outreach.history import message_contacts
+from saldo.outreach.replies import waiting_accounts
+from saldo.outreach.settings import rules_of
 from saldo.parties.frames import account_frame
 
 SALES_WINDOW_DAYS = 90
@@ -22,7 +26,9 @@ class Facts:
     """Frames cut at (as_of, known_at).
 
     open_items: debits and credits with a balance, with customer_id and segment. history: installments, paid
-    and open. in_flight: item_id of what the bank is collecting (RiBa, SDD): open, and not to be dunned.
+    and open. dated: account_id, code, date of what a person must do whatever its value. contacts: the last
+    one of each account, by a person or in writing. in_flight: item_id of what the bank is collecting (RiBa,
+    SDD): open, and not to be dunned.
     known_from: first day from which payments are known too, None if they always were.
     sales_from: first day from which all sales are known, None if only open items are.
     """
@@ -45,29 +51,56 @@ def gather(ctx: Context) -> Facts:
     history = payment_history(ctx).join(accounts, on="account_id", how="left")
     known_from = payments_known_from(ctx)
     items = open_items(ctx).join(accounts, on="account_id", how="left")
-    contacts = last_contacts(ctx)
+    people = last_contacts(ctx)
     return Facts(
         as_of=ctx.as_of,
         open_items=items,
         history=history,
         sales=daily_sales(ctx, ctx.as_of - timedelta(days=SALES_WINDOW_DAYS)),
-        dated=pl.concat([dated_entries(ctx), _returned(ctx, items, contacts)]),
-        contacts=contacts,
+        dated=pl.concat(
+            [
+                dated_entries(ctx),
+                _not_contacted(_returned(ctx, items), people),
+                _not_contacted(broken_promises(ctx, rules_of(ctx.company_id, ctx.known_at)), people),
+                _replies(ctx),
+            ]
+        ),
+        contacts=_last_contacts(people, message_contacts(ctx)),
         in_flight=in_flight(ctx),
         known_from=known_from,
         sales_from=first_document_date(ctx) if known_from is None else known_from,
     )
 
 
-def _returned(ctx: Context, items: pl.DataFrame, contacts: pl.DataFrame) -> pl.DataFrame:
-    """account_id, code, date: receipts and debits that came back and are owed, with no contact since."""
+def _returned(ctx: Context, items: pl.DataFrame) -> pl.DataFrame:
+    """account_id, code, date: receipts and debits that came back and are owed."""
     return (
         returned_receipts(ctx)
         .join(items.filter(pl.col("balance_mills") > 0).select("item_id"), on="item_id", how="semi")
-        .join(contacts, on="account_id", how="left")
-        .filter(pl.col("last_contact").is_null() | (pl.col("last_contact") < pl.col("date")))
         .select("account_id", pl.lit("insoluto").alias("code"), "date")
     )
+
+
+def _not_contacted(dated: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Those since whose day no person has spoken with the account: a message sent by Saldo is no answer."""
+    return (
+        dated.join(people, on="account_id", how="left")
+        .filter(pl.col("last_contact").is_null() | (pl.col("last_contact") < pl.col("date")))
+        .select(dated.columns)
+    )
+
+
+def _replies(ctx: Context) -> pl.DataFrame:
+    """account_id, code, date: what customers wrote and nobody has dealt with."""
+    return waiting_accounts(ctx).select("account_id", pl.lit("reply_waiting").alias("code"), "date")
+
+
+def _last_contacts(people: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """account_id, last_contact: by a person or by a message that left, whichever is later."""
+    written = messages.select("account_id", pl.col("known_date").alias("last_contact"))
+    return pl.concat([people, written]).group_by("account_id", maintain_order=True).agg(
+        pl.col("last_contact").max()
+    )  # fmt: skip
 
 
 def combined(each: list[Facts]) -> Facts:

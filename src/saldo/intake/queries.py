@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from saldo.core.context import Context
 from saldo.core.errors import Rejection as RefusedInput
@@ -149,11 +149,20 @@ def last_import_day() -> date | None:
 
 def first_export_day(company_id: int, known_at: datetime | None) -> date | None:
     """The day of the first export of receivables read for the company (or for several at once)."""
+    found = _exports(company_id, known_at).order_by("as_at_date")
+    return found.values_list("as_at_date", flat=True).first()
+
+
+def last_export_day(company_id: int, as_of: date, known_at: datetime | None) -> date | None:
+    """The day of the newest export of receivables by ``as_of``: what was paid is known up to it."""
+    found = _exports(company_id, known_at).filter(kind="receivables", as_at_date__lte=as_of)
+    return found.order_by("-as_at_date").values_list("as_at_date", flat=True).first()
+
+
+def _exports(company_id: int, known_at: datetime | None) -> QuerySet[Batch]:
     found = Batch.objects.filter(
         Q(company_id=company_id) | Q(company_id=None),
         kind__in=["receivables", "invoices"],
         status__in=[Batch.Status.DONE, Batch.Status.ASKS],
     )
-    if known_at is not None:
-        found = found.filter(recorded_at__lte=known_at)
-    return found.order_by("as_at_date").values_list("as_at_date", flat=True).first()
+    return found if known_at is None else found.filter(recorded_at__lte=known_at)

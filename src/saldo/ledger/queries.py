@@ -120,8 +120,10 @@ def _companies(ctx: Context, company_ids: Sequence[int] | None) -> list[int] | N
     return None if ctx.company_id is None else [ctx.company_id]
 
 
-def open_items(ctx: Context, company_ids: Sequence[int] | None = None) -> pl.DataFrame:
-    """OPEN_ITEMS_SCHEMA: every item with a balance on the day, debits and credits."""
+def open_items(
+    ctx: Context, company_ids: Sequence[int] | None = None, account_ids: Sequence[int] | None = None
+) -> pl.DataFrame:
+    """OPEN_ITEMS_SCHEMA: every item with a balance on the day, debits and credits (of some accounts)."""
     sql = f"""
     SELECT b.id, b.company_id, b.account_id, b.kind, b.currency, b.effective_date, b.due_date,
            (b.amount * 1000)::bigint, (b.balance * 1000)::bigint
@@ -129,7 +131,11 @@ def open_items(ctx: Context, company_ids: Sequence[int] | None = None) -> pl.Dat
      WHERE b.balance <> 0
      ORDER BY b.account_id, b.id
     """
-    params = {**clocks(ctx), "companies": _companies(ctx, company_ids), "accounts": None}
+    params = {
+        **clocks(ctx),
+        "companies": _companies(ctx, company_ids),
+        "accounts": None if account_ids is None else list(account_ids),
+    }
     return copy_out(sql, params, OPEN_ITEMS_SCHEMA)
 
 

@@ -94,3 +94,17 @@ def known_ratings(ctx: Context) -> pl.DataFrame:
                 FROM risk_rating s {_OF_COMPANY}
                  AND s.rating_date <= %(as_of)s ORDER BY s.customer_id, s.rating_date, s.id"""
     return copy_out(sql, _of(ctx), RATINGS)
+
+
+def stored_classes(ctx: Context) -> pl.DataFrame:
+    """account_id, risk_class: by the last day run of the context's company that scored risk by then."""
+    sql = """
+    SELECT s.account_id, s.risk_class FROM risk_riskscore s
+     WHERE s.day_run_id = (SELECT r.id FROM identity_dayrun r
+                            WHERE r.company_id = %(company_id)s AND r.as_of <= %(as_of)s
+                              AND r.known_at <= %(known_at)s
+                            ORDER BY r.as_of DESC, r.version DESC LIMIT 1)
+     ORDER BY s.account_id
+    """
+    params = {"company_id": ctx.company_id, "as_of": ctx.as_of, "known_at": ctx.known_at or "infinity"}
+    return copy_out(sql, params, {"account_id": pl.Int64, "risk_class": pl.String})
