@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from django.db import InterfaceError, OperationalError
+
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.playbook import EMAIL, FORMAL_NOTICE, LETTER, PEC, PORTAL, PURPOSES, SMS
@@ -48,7 +50,7 @@ class NotSetUp(Exception):
 
 
 def hand_over(ctx: Context, message: Message, rules: SendingRules, attempt: int) -> Handed:
-    """Make the message's bytes, keep them, and hand them over. Never raises: what goes wrong is the answer."""
+    """Make the message's bytes, keep them, hand them over. Never raises: what goes wrong is the answer."""
     code = message.company.code
     document_id = None
     try:
@@ -64,6 +66,8 @@ def hand_over(ctx: Context, message: Message, rules: SendingRules, attempt: int)
         # The file of the channels, or an attachment that cannot be made: somebody has to see to it.
         logger.warning("message %s was not made: %s", message.id, error.code)
         return Handed(try_again(error.code))
+    except (OperationalError, InterfaceError) as error:
+        return Handed(try_again("not_made", type(error).__name__))
     except Exception as error:
         logger.exception("message %s was not made", message.id)
         return Handed(failed("not_made", type(error).__name__))

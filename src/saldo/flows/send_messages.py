@@ -3,8 +3,8 @@
 Three steps, for each message. First a transaction asks again whether it may leave, and writes "sending"; from
 its commit on the message may have left, whatever happens to this process. Then the bytes go out, with no
 transaction open. Then a second transaction writes what became of them. Whoever finds "sending" without an
-outcome, and nobody at it, writes "unknown" and sends nothing: a person finds out. docs/rules/sending.md argues
-why this is at most once.
+outcome, and nobody at it, writes "unknown" and sends nothing: a person finds out. docs/rules/sending.md
+argues why this is at most once.
 """
 
 from __future__ import annotations

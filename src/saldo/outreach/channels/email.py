@@ -36,10 +36,13 @@ def _by_provider(config: Anymail, out: Outgoing, raw: bytes) -> Answer:
     if len(raw) > config.max_bytes:
         return failed("too_large", f"{len(raw)} > {config.max_bytes}")
     try:
-        backend = _backend(config)
+        backend = backend_of(config)
         message = _message(config, out, backend)
-    except (AnymailError, ImportError, AttributeError, TypeError, ValueError) as error:
-        # Not the message's fault: it may be tried again once the configuration is right.
+    except mime.BadAddress:
+        raise
+    except Exception as error:
+        # Each provider's library says in its own way what it lacks. Nothing has left, and it is not the
+        # message's fault: it may be tried again once the configuration is right.
         return try_again("provider_not_set_up", type(error).__name__)
     try:
         backend.send_messages([message])
@@ -56,7 +59,8 @@ def _by_provider(config: Anymail, out: Outgoing, raw: bytes) -> Answer:
     return sent(told, str(status.message_id or ""))
 
 
-def _backend(config: Anymail) -> Any:
+def backend_of(config: Anymail) -> Any:
+    """The provider's backend, made ready. Raises what its library raises where something is missing."""
     from django.core.mail import get_connection
 
     if not _BACKEND.fullmatch(config.backend):
