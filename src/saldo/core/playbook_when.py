@@ -14,8 +14,8 @@ _STATES = ("promise", "dispute", "plan")
 # What a state that is asked for lets through of what an account can be in.
 _LETS_THROUGH = {
     "": frozenset({"none", "open", "broken"}),
-    ANY: frozenset({"open"}),
-    NONE: frozenset({"none", "broken"}),
+    ANY: frozenset({"open", "broken"}),
+    NONE: frozenset({"none"}),
     BROKEN: frozenset({"broken"}),
 }
 

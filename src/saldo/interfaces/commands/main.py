@@ -16,6 +16,7 @@ OWN = {
     "cash": "cash:cash",
     "collect": "collecting:collect",
     "read": "reading:read",
+    "mail": "mail:mail",
     "mapping": "reading:mapping",
     "import": "importing:import_command",
     "day": "figures:day",
@@ -26,12 +27,14 @@ OWN = {
     "aging": "figures:aging",
     "kpi": "figures:kpi",
     "erp": "erp:erp",
+    "playbook": "playbooks:playbook",
     "serve": "serve:serve",
     "worker": "serve:worker",
     "migrate": "administration:migrate",
     "user": "administration:user",
     "company": "administration:company",
     "rebuild": "administration:rebuild",
+    "replies": "mail:replies",
 }
 
 
