@@ -14,6 +14,7 @@ CONFIRM_TASK = "saldo.confirm_closures"
 DAY_TASK = "saldo.run_day"
 APPLY_TASK = "saldo.apply_cash"
 TRAIN_TASK = "saldo.train_models"
+READ_MAIL_TASK = "saldo.read_mail"
 SEND_TASK = "saldo.send_message"
 # Thousands of messages wait behind an import or a day, not before it.
 SEND_PRIORITY = -1
@@ -62,6 +63,17 @@ def defer_training(company_id: int, actor: str = "system:worker", language: str 
     try:
         with transaction.atomic():
             task.defer(company_id=company_id, actor=actor, language=language)
+    except AlreadyEnqueued:
+        return False
+    return True
+
+
+def defer_read_mail(mailbox: str) -> bool:
+    """Take in what is new in a mailbox; False where that is waiting already."""
+    key = f"mail:{mailbox}"
+    try:
+        with transaction.atomic():
+            app.configure_task(READ_MAIL_TASK, queueing_lock=key, lock=key).defer(mailbox=mailbox)
     except AlreadyEnqueued:
         return False
     return True

@@ -19,7 +19,7 @@ from saldo.collection.planning import DATED_SCHEMA
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.formats.incoming import files_in
-from saldo.identity.models import Grant, User
+from saldo.identity.models import Company, Grant, User
 from saldo.identity.queries import companies_seen_whole
 from saldo.intake.queries import document_bytes
 from saldo.outreach.models import Message, Reply, ReplyHandling, ReplyReading

@@ -14,9 +14,20 @@ from saldo.flows import day
 from saldo.flows.apply_cash import apply_cash
 from saldo.flows.apply_files import companies_of_batch
 from saldo.flows.import_documents import confirm_closures, fail_batch, process
-from saldo.flows.jobs import APPLY_TASK, CONFIRM_TASK, DAY_TASK, IMPORT_TASK, TRAIN_TASK, defer_apply_cash
+from saldo.flows.jobs import (
+    APPLY_TASK,
+    CONFIRM_TASK,
+    DAY_TASK,
+    IMPORT_TASK,
+    READ_MAIL_TASK,
+    TRAIN_TASK,
+    defer_apply_cash,
+    defer_read_mail,
+)
+from saldo.flows.read_mail import fetch
 from saldo.flows.train_models import train
 from saldo.interfaces import clock
+from saldo.outreach.mailboxes import mailboxes
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +81,33 @@ def train_models(company_id: int, actor: str = "system:worker", language: str = 
     """Learn from all that is known by now. The same facts again give the same models, and change nothing."""
     close_old_connections()
     train(_context(actor, language), company_id)
+
+
+@app.task(name=READ_MAIL_TASK)
+def read_mail(mailbox: str) -> None:
+    """Take in what is new in a mailbox. One that cannot be reached is tried again by the next round."""
+    close_old_connections()
+    try:
+        fetched = fetch(_context("system:mail", "it"), mailbox)
+    except SaldoError as error:
+        logger.warning("mailbox %s: %s", mailbox, error)
+        return
+    if fetched.more:
+        defer_read_mail(mailbox)
+
+
+@app.periodic(cron="*/3 * * * *")
+@app.task(name="saldo.read_mailboxes", queueing_lock="read_mailboxes")
+def read_mailboxes(timestamp: int) -> None:
+    """Ask for each configured mailbox to be read; none of them waits for another."""
+    close_old_connections()
+    try:
+        names = [each.name for each in mailboxes()]
+    except SaldoError as error:
+        logger.warning("no mailbox is read: %s", error)
+        return
+    for name in names:
+        defer_read_mail(name)
 
 
 @app.periodic(cron="*/2 * * * *")

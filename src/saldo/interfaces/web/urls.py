@@ -13,6 +13,7 @@ from saldo.interfaces.web.views import (
     days,
     forecasts,
     imports,
+    links,
     models,
     search,
     session,
@@ -61,5 +62,8 @@ urlpatterns = [
     path("settings/company/", settings.choose_company, name="choose_company"),
     path("login/", session.Login.as_view(), name="login"),
     path("logout/", session.Logout.as_view(), name="logout"),
+    path("l/c/<str:signed>", links.click, name="link_click"),
+    path("l/o/<str:signed>.gif", links.look, name="link_open"),
+    path("l/x/<str:signed>", links.opt_out, name="link_opt_out"),
     path("login/language/", session.choose_language, name="choose_language"),
 ]
