@@ -1,0 +1,293 @@
+"""From what was decided to the words: actions of a playbook with the facts of the moment become drafts.
+
+Nothing is written here. What is asked is asked anew: an item of which less may be asked now than when the day
+was planned is asked for less, one of which nothing may be asked is left out, and where what the step was for
+is gone the action is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+from saldo.collection.models import PlaybookAction
+from saldo.collection.playbooks import playbook_of
+from saldo.core.addresses import is_usable
+from saldo.core.context import Context
+from saldo.core.message_facts import SOON_DAYS, Line, MessageFacts, Receiver, Sender
+from saldo.core.playbook import FORMAL_NOTICE, OVERDUE, PORTAL, REMINDER, WRITTEN
+from saldo.core.sending import ADDRESS_STOPPED, NO_ADDRESS
+from saldo.core.wording import check
+from saldo.flows.plan_outreach import askable_now
+from saldo.outreach.facts import (
+    ItemTold,
+    Way,
+    by_account,
+    credits_of,
+    items_told,
+    language_of,
+    receivers,
+    way_of,
+)
+from saldo.outreach.links import opt_out_url, portal_url
+from saldo.outreach.messages import Draft, DraftItem, key_of_plan, token_of
+from saldo.outreach.templates import Rendered, StoredTemplate, filled, in_use, sender_of
+from saldo.parties.models import CustomerAccount
+from saldo.parties.ways import ways
+
+NO_WORDS, OVERTAKEN, NOT_WRITTEN = "action_no_words", "action_overtaken", "action_not_written"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a playbook decided for an account on a day. items: as PlaybookAction keeps them."""
+
+    action_id: int | None
+    account_id: int
+    currency: str
+    track: str
+    step: str
+    level: int
+    channel: str
+    template: str
+    tone: str
+    purpose: str
+    attach: tuple[str, ...]
+    contact_id: int | None
+    day: date
+    items: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why no message was made of an action: a code of core.errors or core.sending."""
+
+    action_id: int | None
+    account_id: int
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """done: ids of the messages made now. refused: what none was made of, and why."""
+
+    done: tuple[int, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """left_out: (document, mills, code) of what is due and not asked."""
+
+    draft: Draft
+    left_out: tuple[tuple[str, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The facts of the moment for many accounts."""
+
+    sender: Sender
+    templates: Mapping[tuple[str, str, str], StoredTemplate]
+    receivers: Mapping[int, Receiver]
+    ways: dict[int, list[dict[str, Any]]]
+    credits: Mapping[tuple[int, str], int]
+    owed: Mapping[tuple[int, str], list[dict[str, Any]]]
+    told: Mapping[int, ItemTold]
+
+
+def asks_of(actions: Sequence[PlaybookAction]) -> list[Ask]:
+    """Actions (with their day run) as what is to be asked."""
+    return [_ask(action) for action in actions]
+
+
+def _ask(action: PlaybookAction) -> Ask:
+    step = playbook_of(action.playbook_id).step(action.step)
+    return Ask(
+        action_id=action.id,
+        account_id=action.account_id,
+        currency=action.currency,
+        track=action.track,
+        step=action.step,
+        level=action.level,
+        channel=action.channel,
+        template=action.template,
+        tone=action.tone,
+        purpose=step.purpose if step else REMINDER,
+        attach=step.attach if step else (),
+        contact_id=action.contact_id,
+        day=action.day_run.as_of,
+        items=tuple(action.items),
+    )
+
+
+def lock_accounts(account_ids: Iterable[int]) -> None:
+    """In the order of their ids, until the transaction ends: of two who decide the second sees the first."""
+    ids = sorted(set(account_ids))
+    locked = CustomerAccount.objects.select_for_update(no_key=True).filter(id__in=ids).order_by("id")
+    list(locked.values_list("id"))
+
+
+def moment(ctx: Context, account_ids: Sequence[int]) -> Moment:
+    """``ctx`` is limited to the company of the accounts."""
+    assert ctx.company_id is not None
+    ids = list(dict.fromkeys(account_ids))
+    owed: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    rows = askable_now(ctx, ids).rows(named=True)
+    for row in rows:
+        owed.setdefault((row["account_id"], row["currency"]), []).append(row)
+    return Moment(
+        sender=sender_of(ctx.company_id),
+        templates=in_use(ctx.company_id),
+        receivers=receivers(ids),
+        ways=by_account(ways(ctx, ids)),
+        credits=credits_of(ctx, ids),
+        owed=owed,
+        told=items_told([row["item_id"] for row in rows]),
+    )
+
+
+def prepare(
+    ctx: Context, asks: Sequence[Ask], words: Rendered | None = None
+) -> tuple[list[Prepared], list[Refused]]:
+    """The drafts of actions of one company (that of ``ctx``), and why others have none.
+
+    words: a person's own, in place of the template's (for one action).
+    """
+    now = moment(ctx, [ask.account_id for ask in asks])
+    made: list[Prepared] = []
+    refused: list[Refused] = []
+    for ask in asks:
+        one = _prepared(ctx, ask, now, words)
+        if isinstance(one, Prepared):
+            made.append(one)
+        else:
+            refused.append(one)
+    return made, refused
+
+
+def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Prepared | Refused:
+    assert ctx.company_id is not None
+    if ask.channel not in WRITTEN:
+        return Refused(ask.action_id, ask.account_id, NOT_WRITTEN)
+    lines = _lines(ask, now)
+    if not lines or (ask.track == OVERDUE and all(line.level < ask.level for line in lines)):
+        return Refused(ask.action_id, ask.account_id, OVERTAKEN)
+    way = way_of(now.ways, ask.account_id, ask.channel, ask.contact_id)
+    if (problem := address_problem(ask.channel, way)) or way is None:
+        return Refused(ask.action_id, ask.account_id, problem)
+    facts = _facts(ctx, ask, now, way, lines)
+    language = language_of(way.language, facts.receiver.country)
+    template = now.templates.get((ask.template, ask.channel, language))
+    if template is None or (words is None and check(template.template, ask.purpose)):
+        params = {"template": ask.template, "channel": ask.channel}
+        return Refused(ask.action_id, ask.account_id, NO_WORDS, params)
+    said = words or filled(template.template, facts, ask.channel, language)
+    draft = Draft(
+        company_id=ctx.company_id,
+        account_id=ask.account_id,
+        key=key_of_plan(ask.account_id, ask.currency, ask.track, ask.day),
+        channel=ask.channel,
+        purpose=ask.purpose,
+        currency=ask.currency,
+        language=language,
+        subject=said.subject,
+        body=said.body,
+        as_of=ctx.as_of,
+        to_name=way.name,
+        to_address=way.address,
+        contact_id=way.contact_id,
+        asked_mills=facts.total_mills,
+        items=tuple(DraftItem(one.item_id, one.asked_mills, one.level, one.level_before) for one in lines),
+        action_id=ask.action_id,
+        track=ask.track,
+        step=ask.step,
+        level=ask.level,
+        tone=ask.tone,
+        template=ask.template,
+        template_version=template.version,
+        attach=ask.attach,
+    )
+    return Prepared(draft, _left_out_items(ask, now, lines))
+
+
+def address_problem(channel: str, way: Way | None) -> str:
+    """Why a message cannot go this way; "" where it can. The sender asks the rest (caps, consent) itself."""
+    if channel == PORTAL:
+        return "" if way is not None else NO_ADDRESS
+    if way is None or not is_usable(channel, way.address):
+        return NO_ADDRESS
+    return ADDRESS_STOPPED if way.stop else ""
+
+
+def _lines(ask: Ask, now: Moment) -> tuple[Line, ...]:
+    """The items as they stand now: those that lead the message first, then the oldest."""
+    owed = {row["item_id"]: row for row in now.owed.get((ask.account_id, ask.currency), ())}
+    lines = []
+    for item in ask.items:
+        row = owed.get(item["item_id"])
+        asked = min(item["asked_mills"], row["asked_mills"]) if row else 0
+        if row and asked > 0:
+            lines.append(line_of(row, now.told, asked, item["level"], item["level_before"]))
+    return tuple(sorted(lines, key=lambda line: (-line.level, line.due_date, line.number, line.item_id)))
+
+
+def line_of(
+    row: Mapping[str, Any], told: Mapping[int, ItemTold], asked: int, level: int = 0, level_before: int = 0
+) -> Line:
+    item = told[row["item_id"]]
+    return Line(
+        row["item_id"], item.kind, item.number, item.document_date, row["due_date"], row["balance_mills"],
+        asked, item.installment, level, level_before,
+    )  # fmt: skip
+
+
+def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...]) -> MessageFacts:
+    key = (ask.account_id, ask.currency)
+    asked = {line.item_id for line in lines}
+    others = [row for row in now.owed.get(key, ()) if row["item_id"] not in asked]
+    soon = tuple(
+        line_of(row, now.told, row["asked_mills"])
+        for row in sorted(others, key=lambda row: (row["due_date"], row["item_id"]))
+        if row["asked_mills"] > 0 and ctx.as_of <= row["due_date"] <= ctx.as_of + timedelta(days=SOON_DAYS)
+    )
+    written = [
+        row["last_date"] for row in now.owed.get(key, ()) if row["item_id"] in asked and row["last_date"]
+    ]
+    token = token_of(key_of_plan(ask.account_id, ask.currency, ask.track, ask.day))
+    return MessageFacts(
+        sender=now.sender,
+        receiver=replace(now.receivers[ask.account_id], contact=way.name),
+        as_of=ctx.as_of,
+        currency=ask.currency,
+        lines=lines,
+        purpose=ask.purpose,
+        soon=soon if ask.track == OVERDUE else (),
+        credits_mills=now.credits.get(key, 0),
+        left_out=tuple((code, mills) for _, mills, code in _left_out_items(ask, now, lines)),
+        previous_date=max(written, default=None),
+        portal_link=portal_url(token),
+        # Who may not be written to any more is no question of a formal demand.
+        opt_out_link="" if ask.purpose == FORMAL_NOTICE else opt_out_url(token),
+    )
+
+
+def _left_out_items(ask: Ask, now: Moment, lines: Sequence[Line]) -> tuple[tuple[str, int, str], ...]:
+    """(document, mills, code) of what is due (or, before the due date, of the message's items) and not asked.
+
+    Of several reasons for one item the first takes the amount: the sum is right, and each is named.
+    """
+    asked = {line.item_id: line.asked_mills for line in lines}
+    found: list[tuple[str, int, str]] = []
+    for row in now.owed.get((ask.account_id, ask.currency), ()):
+        is_about = row["item_id"] in asked or (ask.track == OVERDUE and row["due_date"] < ask.day)
+        codes = row["codes"] or []
+        if not is_about or not codes:
+            continue
+        mills = row["balance_mills"] - asked.get(row["item_id"], row["asked_mills"])
+        number = now.told[row["item_id"]].number
+        found += [(number, mills if n == 0 else 0, code) for n, code in enumerate(codes) if mills > 0]
+    return tuple(found)
