@@ -18,6 +18,7 @@ from saldo.core.context import Context
 from saldo.core.normalize import search_text
 from saldo.core.playbook import APPROVE, WRITTEN
 from saldo.core.sending import POSTPONED, QUEUED, SENDING, UNKNOWN
+from saldo.outreach.replies import STILL_WAITING
 from saldo.parties.queries import visible_accounts_sql
 
 PAGE_ROWS = 40
@@ -55,29 +56,45 @@ SELECT a.id, a.account_id, acc.code, c.name, a.currency, a.track, a.step, a.leve
 _CONTACT = "  LEFT JOIN parties_contact k ON k.id = a.contact_id\n"
 _PLANNED_ORDER = " ORDER BY a.level DESC, pv.code, a.step, a.asked DESC, a.id"
 
+# Of what tells that a message left the strongest counts, whatever came first; before that, the newest.
+_STRONGEST = """array_position(ARRAY['sent', 'published', 'printed', 'accepted', 'delivered', 'opened',
+    'clicked', 'bounced', 'complaint']::varchar[], d.state) DESC NULLS LAST, d.id DESC"""
 # A message with its newest delivery and the receipts that came for it.
-_MESSAGES = """
+_MESSAGES = f"""
 SELECT m.id, m.account_id, acc.code, c.name, m.channel, m.purpose, m.track, m.step, m.level, m.currency,
        m.asked, m.to_name, m.to_address, m.subject, m.as_of, m.actor, m.recorded_at,
        d.state, d.code AS state_code, d.detail, d.not_before, d.occurred_at,
        (SELECT array_agg(DISTINCT x.state) FROM outreach_delivery x WHERE x.message_id = m.id) AS states
   FROM outreach_message m
   JOIN LATERAL (SELECT state, code, detail, not_before, occurred_at FROM outreach_delivery d
-                 WHERE d.message_id = m.id ORDER BY d.id DESC LIMIT 1) d ON true
+                 WHERE d.message_id = m.id ORDER BY {_STRONGEST} LIMIT 1) d ON true
 """
-_REPLIES = """
-SELECT r.id, r.account_id, coalesce(acc.code, '') AS code, coalesce(c.name, '') AS name, r.message_id,
+# A reply is of the account that it was tied to when it came, or that a person gave it to.
+_OWNED = """(SELECT r.*, coalesce(r.account_id, (
+           SELECT (x.data->>'account_id')::bigint FROM outreach_replyhandling x
+            WHERE x.reply_id = r.id AND x.act = 'assigned' ORDER BY x.id DESC LIMIT 1)) AS own_id
+      FROM outreach_reply r)"""
+_REPLIES = f"""
+SELECT r.id, r.own_id AS account_id, coalesce(acc.code, '') AS code, coalesce(c.name, '') AS name,
+       r.message_id,
        r.channel, r.from_address, r.from_name, r.subject, left(r.text, 400) AS text, r.threaded_by,
        r.is_trusted, r.received_at, g.label, g.confidence, g.facts::text AS facts, h.act
-  FROM outreach_reply r
-  LEFT JOIN parties_customeraccount acc ON acc.id = r.account_id
+  FROM {_OWNED} r
+  LEFT JOIN parties_customeraccount acc ON acc.id = r.own_id
   LEFT JOIN parties_customer c ON c.id = acc.customer_id
   LEFT JOIN LATERAL (SELECT label, confidence, facts FROM outreach_replyreading x
                       WHERE x.reply_id = r.id ORDER BY x.id DESC LIMIT 1) g ON true
   LEFT JOIN LATERAL (SELECT act FROM outreach_replyhandling x
                       WHERE x.reply_id = r.id ORDER BY x.id DESC LIMIT 1) h ON true
 """
-_REPLY_WAITS = "(h.act IS NULL OR h.act = 'reopened')"
+# The last word for the company, or for all companies, holds sending.
+_STOPPED = """coalesce(
+    (SELECT bool_or(last.is_stopped) FROM (
+        SELECT DISTINCT ON (s.company_id) s.is_stopped FROM outreach_sendingstop s
+         WHERE s.company_id = %s OR s.company_id IS NULL ORDER BY s.company_id, s.id DESC) last), false)"""
+# After these a person still has to look (outreach.replies.STILL_WAITING).
+_STILL = ", ".join(f"'{act}'" for act in STILL_WAITING)
+_REPLY_WAITS = f"(h.act IS NULL OR h.act IN ({_STILL}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +212,7 @@ class MailCounts:
     outgoing: int = 0
     unknown: int = 0
     replies: int = 0
+    is_stopped: bool = False
 
     @property
     def for_people(self) -> int:
@@ -375,7 +393,7 @@ def replies(
     where, params = _replies_where(ctx, with_strays)
     where += f"   AND {_REPLY_WAITS}\n" if waiting else f"   AND NOT {_REPLY_WAITS}\n"
     where += _searched(text, params)
-    order = "r.account_id IS NULL, g.confidence DESC NULLS LAST, r.received_at" if waiting else (
+    order = "r.own_id IS NULL, g.confidence DESC NULLS LAST, r.received_at" if waiting else (
         "r.received_at DESC"
     )  # fmt: skip
     sql = f"{_REPLIES}{where} ORDER BY {order}, r.id LIMIT %s OFFSET %s"
@@ -390,8 +408,9 @@ def reply_line(ctx: Context, reply_id: int, with_strays: bool) -> ReplyLine | No
 
 def replies_of_account(account_id: int, limit: int = 20) -> list[ReplyLine]:
     """What the account wrote, the newest first. The caller has checked its scope."""
-    sql = f"{_REPLIES} WHERE r.account_id = %s ORDER BY r.received_at DESC, r.id DESC LIMIT %s"
-    return [_reply(row) for row in _fetch(sql, [account_id, limit])]
+    sql = f"{_REPLIES} WHERE r.own_id = %s AND (r.account_id = %s OR r.account_id IS NULL)"
+    sql += " ORDER BY r.received_at DESC, r.id DESC LIMIT %s"
+    return [_reply(row) for row in _fetch(sql, [account_id, account_id, limit])]
 
 
 def counts(ctx: Context, run_id: int | None, with_strays: bool) -> MailCounts:
@@ -405,21 +424,24 @@ def counts(ctx: Context, run_id: int | None, with_strays: bool) -> MailCounts:
         params += [*more, COUNTED_ROWS]
     parts.append(f"""SELECT 1 FROM outreach_message m
         JOIN LATERAL (SELECT state FROM outreach_delivery d WHERE d.message_id = m.id
-                       ORDER BY d.id DESC LIMIT 1) d ON true
+                       ORDER BY {_STRONGEST} LIMIT 1) d ON true
        WHERE m.company_id = %s AND m.recorded_at >= %s::date - {WAITING_DAYS}
          AND d.state = ANY(%s) AND m.account_id IN ({scope})""")
     params += [ctx.company_id, ctx.as_of, list(OUTGOING_STATES), *scope_params, COUNTED_ROWS]
     parts.append(f"""SELECT 1 FROM outreach_delivery u JOIN outreach_message m ON m.id = u.message_id
        WHERE u.state = '{UNKNOWN}' AND m.company_id = %s AND m.account_id IN ({scope})
-         AND NOT EXISTS (SELECT 1 FROM outreach_delivery l WHERE l.message_id = u.message_id AND l.id > u.id)""")
+         AND NOT EXISTS (SELECT 1 FROM outreach_delivery l
+                          WHERE l.message_id = u.message_id AND l.id > u.id)""")
     params += [ctx.company_id, *scope_params, COUNTED_ROWS]
     where, more = _replies_where(ctx, with_strays)
-    parts.append(f"""SELECT 1 FROM outreach_reply r
+    parts.append(f"""SELECT 1 FROM {_OWNED} r
        LEFT JOIN LATERAL (SELECT act FROM outreach_replyhandling x
                            WHERE x.reply_id = r.id ORDER BY x.id DESC LIMIT 1) h ON true
        {where} AND {_REPLY_WAITS}""")
     params += [*more, COUNTED_ROWS]
     columns = ", ".join(f"(SELECT count(*) FROM ({part} LIMIT %s) counted)" for part in parts)
+    columns += f", {_STOPPED}"
+    params.append(ctx.company_id)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns}", params)
         return MailCounts(*cursor.fetchone())

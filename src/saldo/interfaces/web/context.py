@@ -10,6 +10,7 @@ from saldo.cash.desk import COUNTED_LINES
 from saldo.cash.waiting import Waiting, waiting
 from saldo.collection.queries import COUNTED_ROWS, worklist_count
 from saldo.interfaces import clock
+from saldo.outreach.desk import MailCounts, counts
 
 
 def nav_count(waiting: int, counted: int = COUNTED_ROWS) -> str:
@@ -27,6 +28,17 @@ def cash_waiting(request: HttpRequest) -> Waiting | None:
     return request.cash_waiting
 
 
+def mail_counts(request: HttpRequest) -> MailCounts:
+    """What waits in the post, and whether sending is stopped; asked once a request."""
+    desk = request.desk
+    if desk.company is None:
+        return MailCounts()
+    if not hasattr(request, "mail_counts"):
+        run_id = desk.run.id if desk.run is not None else None
+        request.mail_counts = counts(desk.ctx, run_id, desk.sees_strays)
+    return request.mail_counts
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Nothing for fragments and for pages before the login."""
     desk = getattr(request, "desk", None)
@@ -36,12 +48,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if actions is None:
         actions = worklist_count(desk.ctx, desk.run) if desk.run is not None else 0
     cash = cash_waiting(request)
+    mail = mail_counts(request)
     bank_until = cash.booked_until if cash is not None else None
     return {
         "desk": desk,
         "today": clock.today(),
         "nav_actions": nav_count(actions),
         "nav_lines": nav_count(cash.count, COUNTED_LINES) if cash is not None and desk.reads_all else "",
+        "mail": mail,
+        "nav_mail": nav_count(mail.for_people),
         "bank_until": bank_until,
         "data_until": bank_until or (cash.imported_until if cash is not None else None),
     }

@@ -70,6 +70,21 @@ class Desk:
         return bool(self.roles & READS_MODELS)
 
     @property
+    def may_set_sending(self) -> bool:
+        """Whether the user changes how messages are sent, and lets sending go on after it was stopped."""
+        return bool(self.roles & MAY_PROMOTE)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the user approves, writes and answers messages, and may stop sending."""
+        return bool(self.roles & MAY_COLLECT)
+
+    @property
+    def sees_strays(self) -> bool:
+        """Whether the user sees what came from nobody known, to say whose it is."""
+        return self.may_collect
+
+    @property
     def is_administrator(self) -> bool:
         return ADMINISTRATOR in self.roles
 

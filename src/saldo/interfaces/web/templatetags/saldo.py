@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -349,3 +349,22 @@ def abs_amount(value: Decimal) -> Decimal:
 def is_cash(route: str | None) -> bool:
     """Whether a page is one of the cash desk's."""
     return (route or "").startswith("cash/")
+
+
+@register.filter
+def is_mail(route: str | None) -> bool:
+    """Whether a page is of the post: messages, replies, the settings of sending."""
+    return (route or "").startswith(("mail/", "sending/"))
+
+
+@register.filter
+def is_playbook(route: str | None) -> bool:
+    return (route or "").startswith("playbooks/")
+
+
+@register.simple_tag
+def playbooks_url() -> str:
+    try:
+        return reverse("playbooks")
+    except NoReverseMatch:
+        return ""

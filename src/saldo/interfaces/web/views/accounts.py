@@ -20,6 +20,7 @@ from saldo.interfaces.web.charts import shares
 from saldo.interfaces.web.context import cash_waiting
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.timeline import timeline
+from saldo.interfaces.web.views.relations import facts_of
 from saldo.interfaces.web.views.worklist import parse_offset
 from saldo.ledger.portfolio import COLUMN_OF_BUCKET, SORTS, portfolio
 from saldo.ledger.statement import UNAPPLIED_KIND, behavior, closed_items, open_items, totals
@@ -133,6 +134,9 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         "outlook": outlook(clocks.ctx, account_id),
         "history": timeline(clocks.ctx, account_id, outcomes, TIMELINE_ROWS),
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
+        "debits": [item for item in items if item.balance > 0],
+        "item_numbers": {item.id: item.number for item in items},
+        **facts_of(desk, clocks.ctx, account_id),
     }
     cash = cash_waiting(request)
     shown["has_bank"] = cash is not None and cash.booked_until is not None
