@@ -1,7 +1,7 @@
 """Reminder levels that items had before Saldo wrote about them: imported, or chosen by a person.
 
-    item_levels         the last one of each item
-    record_levels       new ones, of many accounts at once
+    item_levels, known_items    the last one of each item
+    record_levels               new ones, of many accounts at once
 
 What Saldo itself sent is told by the messages (outreach.history); of the two the higher level counts.
 """
@@ -28,7 +28,7 @@ LEVELS = {"item_id": pl.Int64, "level": pl.Int64, "reached_date": pl.Date}
 # What is to be recorded.
 NEW_LEVELS = {"account_id": pl.Int64, **LEVELS}
 _LEVELS = """
-SELECT DISTINCT ON (l.item_id) l.item_id, l.level, l.reached_date{more}
+SELECT DISTINCT ON (l.item_id) l.item_id, l.level, l.reached_date, l.origin
   FROM collection_itemlevel l
  WHERE l.recorded_at <= %(known_at)s AND l.reached_date <= %(as_of)s
    AND (%(company_id)s::int IS NULL OR l.company_id = %(company_id)s)
@@ -37,18 +37,20 @@ SELECT DISTINCT ON (l.item_id) l.item_id, l.level, l.reached_date{more}
 """
 
 
-def item_levels(
-    ctx: Context, account_ids: Sequence[int] | None = None, with_origin: bool = False
-) -> pl.DataFrame:
-    """LEVELS: the last level told of each item that has one (with_origin: and where it came from)."""
+def item_levels(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """LEVELS: the last level told of each item, where it is above zero."""
+    return known_items(ctx, account_ids).filter(pl.col("level") > 0).select(*LEVELS)
+
+
+def known_items(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """LEVELS and origin: the last level told of each item, zero (said to be new) too."""
     params = {
         "as_of": ctx.as_of,
         "known_at": ctx.known_at or "infinity",
         "company_id": ctx.company_id,
         "accounts": None if account_ids is None else list(account_ids),
     }
-    schema = {**LEVELS, "origin": pl.String} if with_origin else LEVELS
-    return copy_out(_LEVELS.format(more=", l.origin" if with_origin else ""), params, schema)
+    return copy_out(_LEVELS, params, {**LEVELS, "origin": pl.String})
 
 
 def record_levels(ctx: Context, company_id: int, told: pl.DataFrame, origin: str) -> int:
@@ -61,7 +63,7 @@ def record_levels(ctx: Context, company_id: int, told: pl.DataFrame, origin: str
         raise SaldoError("level_out_of_range", level=outside["level"][0], highest=MAX_LEVEL)
     with transaction.atomic():
         inner = stamped(ctx.within(company_id), company_id)
-        known = item_levels(inner, with_origin=True).filter(pl.col("origin") == origin)
+        known = known_items(inner).filter(pl.col("origin") == origin)
         fresh = told.join(known, on=["item_id", "level", "reached_date"], how="anti")
         if fresh.is_empty():
             return 0

@@ -49,7 +49,9 @@ class SendingRules:
     clicks. blocks_whole_item: of PROMISED, DISPUTED, HELD, PLANNED those that keep the whole item out of
     dunning, not only their amount. thanks: a note after what was asked for has been paid. letter_folder:
     where letters are put for printing ("": in Saldo only). iban, bic: for the letter's QR code. sender_name,
-    signature (by language): what stands in messages.
+    signature (by language): what stands in messages. prescription_years: terms other than the law's usual
+    ones, by kind of item (core.prescription.YEARS); prescription_alert_days: how long before its end an item
+    is pointed out.
     """
 
     cutover_date: date | None = None
@@ -73,6 +75,8 @@ class SendingRules:
     bic: str = ""
     sender_name: str = ""
     signature: Mapping[str, str] = field(default_factory=dict)
+    prescription_years: Mapping[str, int] = field(default_factory=dict)
+    prescription_alert_days: int = 180
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> SendingRules:

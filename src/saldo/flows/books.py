@@ -15,6 +15,7 @@ from saldo.disputes.queries import objections
 from saldo.intake.queries import first_export_day
 from saldo.ledger.book import book_of, paid_before
 from saldo.outreach.history import message_contacts
+from saldo.promises.queries import promises_told
 
 # Payments from so long before the first export can only come from an imported history.
 HISTORY_LEAD_DAYS = 30
@@ -39,9 +40,10 @@ def gather_book(ctx: Context, account_ids: Sequence[int] | None = None) -> Book:
     return replace(
         book,
         contacts=contacts.sort("account_id", "known_date", "channel"),
+        promises=_of_items(promises_told(ctx, account_ids), book),
         disputes=_of_items(objections(ctx, account_ids), book),
     )
 
 
-def _of_items(objected: pl.DataFrame, book: Book) -> pl.DataFrame:
-    return objected.join(book.items, on="item_id", how="semi", maintain_order="left")
+def _of_items(told: pl.DataFrame, book: Book) -> pl.DataFrame:
+    return told.join(book.items, on="item_id", how="semi", maintain_order="left")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
-from django.db import transaction
+from django.db import connection, transaction
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
@@ -134,3 +134,40 @@ def oldest_first(items: Sequence[Owed], mills: int) -> list[tuple[Owed, int]]:
             spread.append((item, part))
             mills -= part
     return spread
+
+
+def installments_of(
+    account_ids: Sequence[int], numbers: Iterable[str]
+) -> dict[tuple[int, str], list[tuple[int, int]]]:
+    """{(account id, normalized number): [(item id, installment number)]} of invoices and debit notes, whether
+    open or not."""
+    sql = """
+    SELECT v.account_id, v.number_norm, i.id, i.installment_no
+      FROM ledger_invoice v JOIN ledger_item i ON i.invoice_id = v.id AND i.kind = 'installment'
+     WHERE v.account_id = ANY(%s) AND v.number_norm = ANY(%s) AND v.kind <> 'credit_note'
+     ORDER BY v.year, i.installment_no, i.id
+    """
+    found: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [list(account_ids), list(numbers)])
+        for account_id, number, item_id, installment_no in cursor.fetchall():
+            found.setdefault((account_id, number), []).append((item_id, installment_no))
+    return found
+
+
+NAMES = {
+    "item_id": pl.Int64, "code": pl.String, "name": pl.String, "number": pl.String,
+    "installment_no": pl.Int64,
+}  # fmt: skip
+
+
+def document_names(item_ids: Sequence[int]) -> pl.DataFrame:
+    """NAMES: customer and document of each item; its own number is empty where there is none."""
+    sql = """
+    SELECT i.id, a.code, c.name, coalesce(v.number, p.number, ''), i.installment_no
+      FROM ledger_item i JOIN parties_customeraccount a ON a.id = i.account_id
+      JOIN parties_customer c ON c.id = a.customer_id
+      LEFT JOIN ledger_invoice v ON v.id = i.invoice_id LEFT JOIN ledger_payment p ON p.id = i.payment_id
+     WHERE i.id = ANY(%(items)s::bigint[]) ORDER BY i.id
+    """
+    return copy_out(sql, {"items": list(item_ids)}, NAMES)

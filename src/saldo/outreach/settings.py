@@ -20,6 +20,8 @@ from django.db import transaction
 from saldo.core.addresses import is_email
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
+from saldo.core.prescription import MAX_YEARS
+from saldo.core.prescription import YEARS as PRESCRIPTION_YEARS
 from saldo.core.sending import DISPUTED, HELD, PLANNED, PROMISED, SendingRules
 from saldo.formats.sepa_debit import is_bic, is_iban
 from saldo.identity.models import Company, Grant
@@ -36,7 +38,7 @@ WHOLE_ITEM_CODES = (PROMISED, DISPUTED, HELD, PLANNED)
 _RANGES = {
     "daily_cap": (0, 100_000), "contact_day_cap": (1, 2), "contact_week_cap": (1, 14),
     "account_month_cap": (1, 60), "grace_days": (0, 60), "statement_lag_days": (0, 30),
-    "promise_tolerance_days": (0, 30), "rest_days": (0, 60),
+    "promise_tolerance_days": (0, 30), "rest_days": (0, 60), "prescription_alert_days": (0, 3650),
 }  # fmt: skip
 _TEXTS = {"letter_folder": 500, "sender_name": 120, "iban": 34, "bic": 11}
 _FLAGS = ("on_saturday", "sms_needs_consent", "tracking", "thanks")
@@ -185,6 +187,8 @@ def _checked(name: str, value: Any) -> Any:
         return _parsed(name, value, time, "a time such as 18:30")
     if name == "cutover_date":
         return None if value in (None, "") else _parsed(name, value, date, "a date such as 2026-12-01")
+    if name == "prescription_years":
+        return _years(name, value)
     return _codes(name, value) if name == "blocks_whole_item" else _signature(value)
 
 
@@ -236,6 +240,21 @@ def _codes(name: str, value: Any) -> tuple[str, ...]:
     if not set(codes) <= set(WHOLE_ITEM_CODES):
         raise _invalid(name, ", ".join(codes), ", ".join(WHOLE_ITEM_CODES))
     return tuple(code for code in WHOLE_ITEM_CODES if code in codes)
+
+
+def _years(name: str, value: Any) -> Mapping[str, int]:
+    """{"installment": 1} or "installment=1, interest=5"."""
+    told = value
+    if isinstance(value, str):
+        told = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
+    wanted = f"{', '.join(PRESCRIPTION_YEARS)}: 1–{MAX_YEARS}"
+    if not isinstance(told, Mapping) or not set(told) <= set(PRESCRIPTION_YEARS):
+        raise _invalid(name, value, wanted)
+    if not all(
+        re.fullmatch(r"\d{1,2}", str(years)) and 1 <= int(years) <= MAX_YEARS for years in told.values()
+    ):
+        raise _invalid(name, value, wanted)
+    return {kind: int(years) for kind, years in told.items()}
 
 
 def _signature(value: Any) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from saldo.core.normalize import tax_code, vat_number
@@ -61,3 +61,9 @@ def companies_of_customers(customer_ids: Sequence[int]) -> list[int]:
     """The companies that have an account with one of the customers."""
     rows = CustomerAccount.objects.filter(customer_id__in=customer_ids)
     return sorted(set(rows.values_list("company_id", flat=True)))
+
+
+def accounts_of_codes(company_id: int, codes: Iterable[str]) -> dict[str, int]:
+    """{customer code: account id} of the company, for the codes it knows."""
+    rows = CustomerAccount.objects.filter(company_id=company_id, code__in=list(codes))
+    return dict(rows.values_list("code", "id"))

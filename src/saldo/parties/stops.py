@@ -90,7 +90,8 @@ def release_address(ctx: Context, stop_id: int, note: str) -> None:
     if not note.strip():
         raise SaldoError("note_missing")
     with transaction.atomic():
-        stop = AddressStop.objects.filter(id=stop_id, release__isnull=True).select_for_update().first()
+        found = AddressStop.objects.filter(id=stop_id, release__isnull=True)
+        stop = found.select_for_update(of=("self",)).first()
         if stop is None:
             raise SaldoError("stop_unknown", stop=stop_id)
         inner = _stamped(ctx, stop.company_id)

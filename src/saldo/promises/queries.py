@@ -1,6 +1,7 @@
 """Reading promises and plans as of a day, as known at an instant.
 
     promise_parts, plan_parts       frames: what was promised of each item and still counts
+    acknowledgements                what was promised in writing, for prescription
     promises_told                   PROMISES of a Book: every promise ever given, for features
     promises_of, plans_of           one account's, for people
 
@@ -52,6 +53,13 @@ PLAN_PARTS = {
     "before_mills": pl.Int64,
     "last_date": pl.Date,
 }
+ACKNOWLEDGED = {
+    "item_id": pl.Int64,
+    "day": pl.Date,
+    "proof": pl.String,
+    "ref": pl.Int64,
+    "document_id": pl.Int64,
+}
 _KNOWN = "{0}.effective_date <= %(as_of)s AND {0}.recorded_at <= %(known_at)s"
 _OF = """
    AND (%(company_id)s::int IS NULL OR p.company_id = %(company_id)s)
@@ -75,6 +83,19 @@ SELECT p.id, p.account_id, p.currency, i.item_id, (i.amount * 1000)::bigint,
  WHERE {_KNOWN.format("p")} {_OF}
    AND NOT EXISTS (SELECT 1 FROM promises_planend e WHERE e.plan_id = p.id AND {_KNOWN.format("e")})
  ORDER BY p.id, i.item_id
+"""
+# What was promised in writing acknowledges the debt; a mistake of ours does not.
+_ACKNOWLEDGED = f"""
+SELECT i.item_id, p.effective_date, 'promise', p.id, p.document_id
+  FROM promises_promise p JOIN promises_promiseitem i ON i.promise_id = p.id
+ WHERE p.document_id IS NOT NULL AND {_KNOWN.format("p")} {_OF}
+   AND NOT EXISTS (SELECT 1 FROM promises_promiseend e
+                    WHERE e.promise_id = p.id AND e.outcome = 'mistake' AND {_KNOWN.format("e")})
+UNION ALL
+SELECT i.item_id, p.effective_date, 'plan', p.id, p.document_id
+  FROM promises_paymentplan p JOIN promises_planitem i ON i.plan_id = p.id
+ WHERE p.document_id IS NOT NULL AND {_KNOWN.format("p")} {_OF}
+ ORDER BY 1, 2, 4
 """
 _TOLD = f"""
 SELECT p.account_id, i.item_id, p.promised_date, (i.amount * 1000)::bigint, p.effective_date
@@ -170,6 +191,11 @@ def plan_parts(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.Dat
 def promises_told(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """PROMISES: all that was ever promised, of items, but for mistakes; known on the day it was said."""
     return copy_out(_TOLD, _params(ctx, account_ids), PROMISES)
+
+
+def acknowledgements(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """ACKNOWLEDGED: items whose debt was acknowledged in writing, by a promise or a plan, with its day."""
+    return copy_out(_ACKNOWLEDGED, _params(ctx, account_ids), ACKNOWLEDGED)
 
 
 def promises_of(
