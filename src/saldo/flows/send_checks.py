@@ -43,8 +43,7 @@ from saldo.core.sending import (
     SendingRules,
 )
 from saldo.core.sending_hours import next_moment, next_opening, zone_of
-from saldo.flows.blocks import booked_until
-from saldo.flows.plan_outreach import askable_now
+from saldo.flows.plan_outreach import askable_now, known_until
 from saldo.identity.models import Company
 from saldo.outreach.models import Message, MessageItem
 from saldo.outreach.settings import is_stopped
@@ -193,14 +192,14 @@ def _askable(case: Case) -> dict[int, tuple[int, tuple[str, ...]]]:
 
 
 def _statement(case: Case) -> Verdict | None:
-    """Reminders wait for bank statements that are too old to know who has paid."""
+    """No reminder goes out on statements (or ERP lists) that are too old to know who has paid."""
     if case.is_personal or case.message.track != OVERDUE:
         return None
-    booked = booked_until(case.ctx)
-    if booked is None:
+    known = known_until(case.ctx, case.message.company_id)
+    if known is None:
         return None
-    last_day = add_banking_days(booked, case.rules.statement_lag_days)
-    return _cancelled(BEYOND_STATEMENT, booked.isoformat()) if case.ctx.as_of > last_day else None
+    last_day = add_banking_days(known, case.rules.statement_lag_days)
+    return _cancelled(BEYOND_STATEMENT, known.isoformat()) if case.ctx.as_of > last_day else None
 
 
 def _stopped(case: Case) -> Verdict | None:

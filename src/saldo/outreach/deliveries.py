@@ -186,7 +186,7 @@ def add(
         recorded_at=stamp.recorded_at,
     )
     if state not in (SENDING, QUEUED):
-        told = {"message_id": message_id, "channel": message.channel, "code": code}
+        told = {"message": message_id, "channel": message.channel, "code": code}
         record_event(stamp, f"message.{state}", "account", message.account_id, told)
     return int(made.id)
 
