@@ -105,11 +105,14 @@ def _pick(draws: Draws, purpose: str, choices: Sequence[Any], *ids: int) -> Any:
     return choices[int(draws.whole(f"reply/{purpose}", 0, len(choices) - 1, *ids).item())]
 
 
-def reply_text(draws: Draws, said: Said) -> str:
-    """The new words of a reply: greeting, what it says, closing, signature. Drawn by reply_id alone."""
+def reply_text(draws: Draws, said: Said, phrasings: Sequence[str] | None = None) -> str:
+    """The new words of a reply: greeting, what it says, closing, signature. Drawn by reply_id alone.
+
+    phrasings: say it in one of these, instead of all that can say it.
+    """
     words, ix = _words(said), said.reply_id
     greeting = _pick(draws, "greeting", words["greetings"], ix).format(payee=said.payee)
-    paragraphs = [greeting, _body(draws, said), _pick(draws, "closing", words["closings"], ix)]
+    paragraphs = [greeting, _body(draws, said, phrasings), _pick(draws, "closing", words["closings"], ix)]
     signature = [said.writer] if draws.happens("reply/signs", 0.85, ix) else []
     signature += [said.customer] if draws.happens("reply/firm", 0.6, ix) else []
     footer = _pick(draws, "footer", words["footers"], ix)
@@ -118,9 +121,9 @@ def reply_text(draws: Draws, said: Said) -> str:
     return text.translate(_ACCENTS) if draws.happens("reply/no accents", _PLAIN_SHARE, ix) else text
 
 
-def _body(draws: Draws, said: Said) -> str:
+def _body(draws: Draws, said: Said, given: Sequence[str] | None) -> str:
     words, ix = _words(said), said.reply_id
-    phrasings = _phrasings(draws, said)
+    phrasings = _phrasings(draws, said) if given is None else given
     sentences = [_pick(draws, "phrasing", phrasings, ix)]
     bare = [each for each in phrasings if "{" not in each and each != sentences[0]]
     if said.kind != PROMISE and bare and draws.happens("reply/second", _SECOND_SHARE, ix):
