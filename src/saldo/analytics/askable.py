@@ -187,8 +187,9 @@ def _blocked(items: pl.DataFrame, blocks: pl.DataFrame, rules: SendingRules) -> 
     whole = pl.col("mills").is_null() | pl.col("code").is_in(list(rules.blocks_whole_item))
     return (
         blocks.join(items.select("item_id", "balance_mills"), on="item_id", how="inner")
-        .with_columns(pl.when(whole).then(balance).otherwise(pl.min_horizontal("mills", balance)))
-        .with_columns(pl.col("mills").clip(lower_bound=0))
+        .with_columns(
+            pl.when(whole).then(balance).otherwise(pl.min_horizontal("mills", balance)).alias("mills")
+        )
         .select(*LEFT_OUT)
         .filter(pl.col("mills") > 0)
         .sort("item_id", "code", "ref", nulls_last=True)
