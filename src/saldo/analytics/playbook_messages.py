@@ -85,7 +85,7 @@ def _leading(with_step: pl.DataFrame, steps: pl.DataFrame, totals: pl.DataFrame)
 
 def _with_items(leading: pl.DataFrame, listed: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
     levels = steps.select(pl.col("step_no").alias("written"), pl.col("level").alias("own_level"))
-    rises = pl.col("is_written") & (pl.col("track") == OVERDUE)
+    rises = pl.col("is_written") & (pl.col("track") == OVERDUE) & pl.col("own_level").is_not_null()
     own = pl.min_horizontal(pl.col("own_level"), pl.col("step_level"))
     level = pl.max_horizontal("level_before", pl.when(rises).then(own))
     rows = (
