@@ -85,6 +85,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "folder_not_written": ("la cartella di stampa non è scrivibile", "the print folder cannot be written"),
     "name_not_usable": ("il messaggio non ha un nome valido", "the message has no usable name"),
     "already_there": ("la lettera era già nella cartella", "the letter was in the folder already"),
+    "imap_login": ("la casella non si apre", "the mailbox cannot be opened"),
     "to_print": ("da stampare e spedire", "to be printed and posted"),
 }  # fmt: skip
 

@@ -73,6 +73,20 @@ class DeliveryRow:
     actor: str
 
 
+@dataclass(frozen=True, slots=True)
+class MessageTold:
+    """A message in one line, with its newest delivery."""
+
+    id: int
+    company_code: str
+    account_code: str
+    account_name: str
+    channel: str
+    to_address: str
+    subject: str
+    newest: DeliveryRow
+
+
 def _row(found: Delivery) -> DeliveryRow:
     return DeliveryRow(
         found.id, found.message_id, found.state, found.attempt, found.code, found.detail, found.not_before,
@@ -146,6 +160,20 @@ def waiting_since(company_id: int | None, states_told: Iterable[str], before: da
             [list(states_told), before, company_id, company_id],
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def in_lines(message_ids: Iterable[int]) -> list[MessageTold]:
+    """Messages in one line each, in order of their ids."""
+    found = Delivery.objects.filter(message_id__in=list(message_ids)).order_by("message_id", "-id")
+    newest = found.distinct("message_id").select_related("message__company", "message__account__customer")
+    return [
+        MessageTold(
+            row.message_id, row.message.company.code, row.message.account.code,
+            row.message.account.customer.name, row.message.channel, row.message.to_address,
+            row.message.subject, _row(row),
+        )
+        for row in newest
+    ]  # fmt: skip
 
 
 @transaction.atomic

@@ -27,6 +27,8 @@ OWN = {
     "aging": "figures:aging",
     "kpi": "figures:kpi",
     "erp": "erp:erp",
+    "channels": "sending_out:channels",
+    "send": "sending_out:send",
     "playbook": "playbooks:playbook",
     "serve": "serve:serve",
     "worker": "serve:worker",

@@ -7,6 +7,9 @@ from datetime import date
 
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
@@ -20,11 +23,13 @@ from saldo.flows.jobs import (
     DAY_TASK,
     IMPORT_TASK,
     READ_MAIL_TASK,
+    SEND_TASK,
     TRAIN_TASK,
     defer_apply_cash,
     defer_read_mail,
 )
 from saldo.flows.read_mail import fetch
+from saldo.flows.send_messages import send, sweep
 from saldo.flows.train_models import train
 from saldo.interfaces import clock
 from saldo.outreach.mailboxes import mailboxes
@@ -110,10 +115,33 @@ def read_mailboxes(timestamp: int) -> None:
         defer_read_mail(name)
 
 
+@app.task(name=SEND_TASK)
+def send_message(message_id: int) -> None:
+    """Send one message, if it may leave. It is safe to run this any number of times."""
+    close_old_connections()
+    send(_context("system:sender", "it"), message_id)
+
+
 @app.periodic(cron="*/2 * * * *")
+@app.task(name="saldo.sweep_messages", queueing_lock="sweep_messages")
+def sweep_messages(timestamp: int) -> None:
+    """See to messages whose sender or whose job is gone."""
+    close_old_connections()
+    sweep(_context("system:sender", "it"))
+
+
+@app.periodic(cron="* * * * *")
 @app.task(name="saldo.retry_stalled", queueing_lock="retry_stalled", pass_context=True)
 async def retry_stalled(context: object, timestamp: int) -> None:
     """Give the jobs of workers that died to those that live."""
-    manager = context.app.job_manager  # type: ignore[attr-defined]
-    for job in await manager.get_stalled_jobs():
-        await manager.retry_job(job)
+    await give_back_stalled(context.app.job_manager)  # type: ignore[attr-defined]
+
+
+async def give_back_stalled(manager: JobManager, seconds_since_heartbeat: float = 30) -> None:
+    """Queue the jobs again whose workers have not been heard of for so long."""
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=seconds_since_heartbeat):
+        try:
+            await manager.retry_job(job)
+        except ConnectorException:
+            # The same work waits already under its queueing lock: this one would be one too many.
+            await manager.finish_job(job, Status.ABORTED, delete_job=True)
