@@ -24,6 +24,7 @@ from saldo.identity.models import DayRun
 from saldo.ledger import queries
 from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
 from saldo.simulation.scenario_collections import COLLECTION_EXPECTATIONS
+from saldo.simulation.scenario_outreach import OUTREACH_EXPECTATIONS
 from saldo.simulation.scenario_world import World
 
 _D = r"\d{4}-\d{2}-\d{2}"
@@ -171,6 +172,7 @@ Expectation = tuple[str, str, Callable[[World, dict[str, Any], Context], str | N
 EXPECTATIONS: dict[str, Expectation] = {
     **CASH_EXPECTATIONS,
     **COLLECTION_EXPECTATIONS,
+    **OUTREACH_EXPECTATIONS,
     **{
         word: (rf"{word} {_ACCOUNT} {_AMOUNT}", f"{word} CUSTOMER AMOUNT [CUR]", _total)
         for word in ("balance", "net", "open", "credits", "unapplied", "overdue")

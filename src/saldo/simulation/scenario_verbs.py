@@ -14,6 +14,7 @@ from saldo.identity.operations import ensure_company
 from saldo.ledger import entries
 from saldo.simulation.scenario_cash import CASH_VERBS
 from saldo.simulation.scenario_collections import COLLECTION_VERBS
+from saldo.simulation.scenario_outreach import OUTREACH_VERBS
 from saldo.simulation.scenario_text import Line, ScenarioError
 from saldo.simulation.scenario_world import World
 
@@ -188,4 +189,5 @@ VERBS: dict[str, Verb] = {
     "day": (r"(?P<refresh>refresh)?", "[refresh]", _run_day),
     **CASH_VERBS,
     **COLLECTION_VERBS,
+    **OUTREACH_VERBS,
 }  # fmt: skip

@@ -29,7 +29,8 @@ _MONEY = r"-?\d[\d.]*"
 class World:
     """A company of its own, a simulated clock, and what the last import and day run gave.
 
-    bank_lines: the names of bank lines, each with its transaction's id.
+    bank_lines: the names of bank lines, each with its transaction's id. refusals: why the last sending left
+    messages out.
     """
 
     def __init__(self, code: str = "SCENARIO") -> None:
@@ -41,6 +42,7 @@ class World:
         self.runs: list[DayResult] = []
         self.bank_lines: dict[str, int] = {}
         self.bank_balance_mills = 0
+        self.refusals: list[str] = []
         self.code = code
         self.company = ensure_company(self.context(), code, code)
 
