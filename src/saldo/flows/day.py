@@ -12,7 +12,7 @@ from django.db import transaction
 
 from saldo import __version__
 from saldo.collection.planning import keep_actions
-from saldo.collection.playbook_actions import keep_plan, plan_json
+from saldo.collection.playbook_actions import counts, keep_plan, plan_json
 from saldo.core.context import Context
 from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
@@ -21,6 +21,7 @@ from saldo.flows.facts import gather
 from saldo.flows.item_reasons import with_reasons
 from saldo.flows.plan_actions import plan_actions
 from saldo.flows.plan_outreach import outreach_of
+from saldo.flows.queue_messages import queue_automatic, queue_thanks
 from saldo.flows.record_measures import measure
 from saldo.flows.score_portfolio import score_portfolio, version_of
 from saldo.flows.score_risk import RiskOfDay, risk_version, score_risk
@@ -28,13 +29,17 @@ from saldo.identity.models import DayRun
 from saldo.identity.operations import fix_known_at, open_day_run, record_event
 from saldo.identity.queries import CompanyRow, companies, last_recorded_at, latest_day_run
 from saldo.measurement.operations import MeasureValue, keep_cash_forecast, keep_measures
+from saldo.parties.queries import LEGAL_ZONE
 from saldo.risk.operations import keep_forecasts, keep_scores, keep_warnings
 from saldo.storage.statistics import analyze
 
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """A run of the day. is_new: it made a version; later_facts: facts were recorded after its known_at."""
+    """A run of the day. is_new: it made a version; later_facts: facts were recorded after its known_at.
+
+    outreach: how many messages playbooks planned, by state (collection.playbook_actions.STATES).
+    """
 
     day_run_id: int
     company_code: str
@@ -44,6 +49,7 @@ class DayResult:
     items: int
     is_new: bool
     later_facts: bool
+    outreach: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     """The day ``ctx.as_of`` of one company.
 
     Run again it gives the same day, from what was known at its first run; ``refresh`` takes in what was
-    recorded since. A version is added only if something is different.
+    recorded since. A version is added only if something is different. What playbooks send by themselves is
+    queued where the day is today: a past day is looked at, not lived again.
     """
     last = latest_day_run(company_id, ctx.as_of)
     rerun = last is not None and not refresh
@@ -80,9 +87,13 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     later = (last_recorded_at(company_id) or ctx.known_at) > ctx.known_at
     is_new = last is None or last.digest != digest
     run = _kept(ctx, day, last.version + 1 if last else 1, digest) if is_new else last
+    if ctx.as_of == ctx.clock().astimezone(LEGAL_ZONE).date():
+        now = replace(ctx, known_at=None)
+        queue_automatic(now, company_id, run.id)
+        queue_thanks(now, company_id)
     return DayResult(
         run.id, company.code, run.version, run.known_at, day.worklist.height, day.forecasts.height, is_new,
-        later,
+        later, counts(run.id),
     )  # fmt: skip
 
 

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from saldo.flows.day import DayResult
 
 
+# What became of the messages that playbooks planned.
+OUTREACH = {
+    "to_approve": "to approve",
+    "automatic": "automatic",
+    "approved": "approved",
+    "refused": "refused",
+    "blocked": "held back",
+    "suggested": "for people (calls, tasks)",
+}
+
+
 class Instant(click.ParamType):
     """An ISO 8601 instant; without a zone it is meant in Italian time, and a bare day means its end."""
 
@@ -70,6 +81,10 @@ def day(as_of: datetime | None, company: str | None, refresh: bool, as_json: boo
             f"{result.company_code}: {ctx.as_of} version {result.version} ({state}), "
             f"{result.items} open items, {result.actions} accounts in the worklist"
         )
+        if told := ", ".join(
+            f"{count} {OUTREACH[state]}" for state, count in result.outreach.items() if count
+        ):
+            click.echo(f"  playbooks: {told}")
         if result.later_facts and not result.is_new:
             errors.print("  facts were recorded since; --refresh takes them in", style="yellow")
 
