@@ -51,7 +51,8 @@ class _Facts:
     def __getattr__(self, name: str) -> Any:
         is_flag = name.startswith("is_") or name == "wants_no_more"
         value = self._told.get(name, False if is_flag else () if name == "parts" else None)
-        return value if is_flag or name == "parts" or value is None else _Fact(value)
+        is_plain = is_flag or name in ("parts", "currency") or value is None
+        return value if is_plain else _Fact(value)
 
 
 @pytest.fixture
@@ -433,6 +434,8 @@ def test_what_is_not_sure_is_not_one_key(world: World, reads: Reads) -> None:
     assert not proposed("d", promised_date=date(2026, 3, 20), is_conditional=True).one_key
     assert not proposed("e", promised_date=date(2026, 3, 20), is_plan=True).one_key
     assert not proposed("f", zone="middle", promised_date=date(2026, 3, 20)).one_key
+    dollars = proposed("g", promised_date=date(2026, 3, 20), amount_mills=700_000, currency="USD")
+    assert not dollars.one_key and dollars.fields["amount_mills"] is None
 
 
 def test_a_dispute_of_a_part_and_a_payment_said_to_be_made(world: World, reads: Reads) -> None:

@@ -63,6 +63,9 @@ IT: dict[str, Wording] = {
     "reply_date_passed": lambda p: f"la data indicata, {date_text(p['date'], 'it')}, è già passata",
     "reply_conditional": lambda p: "pone una condizione",
     "reply_plan": lambda p: "propone più rate: va concordato un piano",
+    "reply_other_currency": lambda p: (
+        f"parla di {p['currency']}, ma non c'è niente di aperto in quella valuta"
+    ),
     "reply_nothing_owed": lambda p: "il cliente non ha più niente di scaduto o aperto",
     "reply_legal": lambda p: "parla di avvocati o di vie legali",
     "reply_insolvent": lambda p: "parla di una procedura di insolvenza",
@@ -116,6 +119,7 @@ EN: dict[str, Wording] = {
     "reply_date_passed": lambda p: f"the date it gives, {date_text(p['date'], 'en')}, has passed",
     "reply_conditional": lambda p: "it sets a condition",
     "reply_plan": lambda p: "it proposes several installments: a plan has to be agreed",
+    "reply_other_currency": lambda p: f"it speaks of {p['currency']}, but nothing is open in that currency",
     "reply_nothing_owed": lambda p: "the customer owes nothing any more",
     "reply_legal": lambda p: "it speaks of lawyers or legal steps",
     "reply_insolvent": lambda p: "it speaks of insolvency proceedings",

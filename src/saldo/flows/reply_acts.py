@@ -109,7 +109,11 @@ def _complaint(ctx: Context, row: ReplyRow, fields: Fields, note: str) -> dict[s
 
 
 def _wrong_contact(ctx: Context, row: ReplyRow, fields: Fields, note: str) -> dict[str, Any]:
-    return {"stop_ids": [_stop(ctx, row, _needed(fields, "address"), "wrong_contact", note)]}
+    data: dict[str, Any] = {"stop_ids": [_stop(ctx, row, _needed(fields, "address"), "wrong_contact", note)]}
+    if told := fields.get("new_address"):
+        # Whom to write to instead; a person makes it a contact.
+        data["new_address"] = str(told)
+    return data
 
 
 def _opt_out(ctx: Context, row: ReplyRow, fields: Fields, note: str) -> dict[str, Any]:

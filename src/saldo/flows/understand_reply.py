@@ -40,7 +40,7 @@ MAX_ABSENCE_DAYS = 21
 MAX_ITEMS = 400
 LEGAL_ZONE = ZoneInfo("Europe/Rome")
 _DATES = ("promised_date", "return_date", "paid_date")
-_PLAIN = ("amount_mills", "currency", "disputed_mills", "paid_mills", "payment_ref", "contact")
+_PLAIN = ("amount_mills", "disputed_mills", "paid_mills", "payment_ref", "contact")
 _FLAGS = ("is_all", "is_part", "is_conditional", "is_plan", "wants_no_more", "is_legal", "is_insolvent")
 
 
@@ -148,6 +148,8 @@ def _facts(understood: Any, items: Sequence[ItemRow]) -> dict[str, Any]:
         if fact.confidence >= analysis.SURE:
             sure.append(key)
     told |= {name: True for name in _FLAGS if getattr(found, name)}
+    if found.currency:
+        told["currency"] = found.currency
     if found.parts:
         told["parts"] = [[day.isoformat() if day else None, mills] for day, mills in found.parts]
     return told | {"sure": sure}
@@ -197,10 +199,6 @@ def _is_sure(row: ReplyRow, *names: str) -> bool:
     return all(name in sure for name in names if row.facts.get(name) is not None)
 
 
-def _open_now(ctx: Context, row: ReplyRow) -> list[ItemRow]:
-    return _owed(ctx, row)
-
-
 def _named(row: ReplyRow, owed: Sequence[ItemRow]) -> list[int]:
     """Items that the reply names and that are still open."""
     there = {item.id for item in owed}
@@ -213,10 +211,20 @@ def _meant(row: ReplyRow, owed: Sequence[ItemRow]) -> list[int]:
     return _named(row, owed) or [item.id for item in owed if item.id in asked]
 
 
+def _mills(row: ReplyRow, owed: Sequence[ItemRow], name: str, filled: _Filled) -> int | None:
+    """An amount that the reply states; none where it is in a currency that the account does not owe."""
+    mills = row.facts.get(name)
+    currency = row.facts.get("currency")
+    if mills is not None and currency and currency not in {item.currency for item in owed}:
+        filled.lacks("reply_other_currency", currency=currency)
+        return None
+    return mills
+
+
 def _promise(ctx: Context, row: ReplyRow) -> _Filled:
-    filled, owed = _Filled(), _open_now(ctx, row)
+    filled, owed = _Filled(), _owed(ctx, row)
     day = _day(row, "promised_date")
-    amount = None if row.facts.get("is_all") else row.facts.get("amount_mills")
+    amount = None if row.facts.get("is_all") else _mills(row, owed, "amount_mills", filled)
     filled.fields = {"promised_date": day, "amount_mills": amount, "item_ids": _named(row, owed)}
     if not owed:
         filled.lacks("reply_nothing_owed")
@@ -233,21 +241,22 @@ def _promise(ctx: Context, row: ReplyRow) -> _Filled:
 
 
 def _dispute(ctx: Context, row: ReplyRow) -> _Filled:
-    filled, owed = _Filled(), _open_now(ctx, row)
+    filled, owed = _Filled(), _owed(ctx, row)
     items = _meant(row, owed)
     reason = row.facts.get("reason") or "other"
-    filled.fields = {"item_ids": items, "reason": reason, "amount_mills": row.facts.get("disputed_mills")}
+    amount = _mills(row, owed, "disputed_mills", filled)
+    filled.fields = {"item_ids": items, "reason": reason, "amount_mills": amount}
     if not items or not _is_sure(row, "items", "reason", "disputed_mills"):
         filled.lacks("reply_no_facts" if owed else "reply_nothing_owed")
     return filled
 
 
 def _paid(ctx: Context, row: ReplyRow) -> _Filled:
-    filled, owed = _Filled(), _open_now(ctx, row)
+    filled, owed = _Filled(), _owed(ctx, row)
     day = _day(row, "paid_date")
     filled.fields = {
         "item_ids": _meant(row, owed),
-        "amount_mills": row.facts.get("paid_mills"),
+        "amount_mills": _mills(row, owed, "paid_mills", filled),
         "paid_date": day if day is None or day <= ctx.as_of else None,
     }
     if not owed:
@@ -270,8 +279,9 @@ def absence_end(ctx: Context, row: ReplyRow) -> date:
 
 
 def _address(ctx: Context, row: ReplyRow) -> _Filled:
-    """The address that our message went to; else the one that answered."""
-    return _Filled({"address": address_of(row)})
+    """The address that our message went to, else the one that answered; whom to write to instead, if told."""
+    told = row.facts.get("contact") if row.label == "wrong_contact" else None
+    return _Filled({"address": address_of(row)} | ({"new_address": told} if told else {}))
 
 
 def address_of(row: ReplyRow) -> str:
