@@ -189,6 +189,8 @@ class Reply(models.Model):
         indexes = [
             models.Index(fields=["account", "received_at"], name="reply_account"),
             models.Index(fields=["company", "received_at"], name="reply_company"),
+            models.Index(fields=["rfc_id"], name="reply_rfc_id"),
+            models.Index(fields=["from_address", "recorded_at"], name="reply_sender"),
         ]
 
 
