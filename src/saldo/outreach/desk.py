@@ -131,6 +131,12 @@ class PlannedRow:
         return date.fromisoformat(min(days)) if days else None
 
     @property
+    def why(self) -> Any:
+        """The reason that says why now; which playbook it is stands above the rows."""
+        told = [each for each in self.reasons if str(each.get("code", "")).startswith("step")]
+        return (told or self.reasons or [""])[0]
+
+    @property
     def group(self) -> str:
         return f"{self.playbook}/{self.step}"
 
@@ -140,6 +146,7 @@ class GroupSum:
     """How many planned messages a step of a playbook has, and what they ask for, by currency."""
 
     playbook: str
+    playbook_id: int
     step: str
     level: int
     channel: str
@@ -276,7 +283,7 @@ def planned_groups(ctx: Context, run_id: int, kind: str = PLANNED, text: str = "
     """What waits by playbook and step, the firmest first."""
     where, params = _planned_where(ctx, run_id, kind)
     where += _searched(text, params)
-    sql = f"""SELECT pv.code AS playbook, a.step, a.level, min(a.channel) AS channel, a.currency,
+    sql = f"""SELECT pv.code AS playbook, max(pv.id) AS playbook_id, a.step, a.level, min(a.channel) AS channel, a.currency,
                      count(*) AS count, sum(a.asked) AS asked {where}
                GROUP BY pv.code, a.step, a.level, a.currency ORDER BY a.level DESC, pv.code, a.step"""
     found: dict[str, GroupSum] = {}
@@ -285,7 +292,9 @@ def planned_groups(ctx: Context, run_id: int, kind: str = PLANNED, text: str = "
         before = found.get(key)
         sums = {**(before.sums if before else {}), row["currency"]: row["asked"]}
         count = row["count"] + (before.count if before else 0)
-        found[key] = GroupSum(row["playbook"], row["step"], row["level"], row["channel"], count, sums)
+        found[key] = GroupSum(
+            row["playbook"], row["playbook_id"], row["step"], row["level"], row["channel"], count, sums
+        )
     return list(found.values())
 
 

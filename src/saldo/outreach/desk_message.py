@@ -18,7 +18,7 @@ SELECT m.id, m.company_id, m.account_id, acc.code, c.name, m.action_id, m.in_rep
        m.channel, m.purpose, m.track, m.step, m.level, m.tone, m.currency, m.asked, m.contact_id, m.to_name,
        m.to_address, m.language, m.template, m.template_version, m.subject, m.body, m.attach::text AS attach,
        m.rfc_id,
-       m.as_of, m.actor, m.recorded_at, a.reasons::text AS reasons, pv.code AS playbook,
+       m.as_of, m.actor, m.recorded_at, a.reasons::text AS reasons, pv.code AS playbook, pv.id AS playbook_id,
        pv.version AS playbook_version, p.note AS approval_note, p.actor AS approved_by,
        p.recorded_at AS approved_at
   FROM outreach_message m

@@ -55,7 +55,7 @@ STATES = {
     "postponed": pgettext_lazy("message", "Put off"),
     "accepted": gettext_lazy("Accepted"),
     "delivered": gettext_lazy("Delivered"),
-    "bounced": gettext_lazy("Came back"),
+    "bounced": pgettext_lazy("message", "Came back"),
     "complaint": gettext_lazy("Reported as spam"),
     "opened": gettext_lazy("Opened"),
     "clicked": gettext_lazy("Link followed"),

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from saldo.collection.playbooks import playbook_of
 from saldo.core.money import from_mills
+from saldo.core.text_tables import Paragraph, Table, blocks
 from saldo.interfaces.web import labels, outreach_labels
-from saldo.interfaces.web.templatetags.saldo import day, with_currency
+from saldo.interfaces.web.templatetags.saldo import day, language, reason, with_currency
 
 register = template.Library()
 # From here on the pages say that a reply was understood for sure, or that they guess.
@@ -112,3 +117,51 @@ def written_ways(contact: Any) -> list[tuple[str, str]]:
     return [
         (channel, address) for channel, address in (("email", contact.email), ("pec", contact.pec)) if address
     ]
+
+
+@register.filter
+def as_sent(text: str) -> SafeString:
+    """A message's plain text as a page shows it: its aligned tables as tables, all else as it stands."""
+    return format_html_join("", "{}", ((_block(block),) for block in blocks(text)))
+
+
+def _block(block: Paragraph | Table) -> SafeString:
+    if isinstance(block, Paragraph):
+        return format_html("<p>{}</p>", "\n".join(block.lines))
+    parts = format_html("<thead>{}</thead>", _cells(block, [block.header], "th"))
+    parts += format_html("<tbody>{}</tbody>", _cells(block, block.rows, "td"))
+    if block.footer:
+        parts += format_html("<tfoot>{}</tfoot>", _cells(block, block.footer, "td"))
+    return format_html("<table>{}</table>", parts)
+
+
+def _cells(table: Table, rows: Iterable[Iterable[str]], tag: str) -> SafeString:
+    def row(cells: Iterable[str]) -> SafeString:
+        pairs = zip(cells, table.right, strict=True)
+        made = ((mark_safe(tag), "num" if right else "", cell, mark_safe(tag)) for cell, right in pairs)
+        return format_html("<tr>{}</tr>", format_html_join("", '<{} class="{}">{}</{}>', made))
+
+    return format_html_join("", "{}", ((row(cells),) for cells in rows))
+
+
+@register.filter
+def playbook_name(version_id: int | None) -> str:
+    """The title of a playbook in the reader's language."""
+    if version_id is None:
+        return ""
+    title = _titles(version_id)
+    return title.get(language()) or title.get("it") or next(iter(title.values()), "")
+
+
+@lru_cache(maxsize=256)
+def _titles(version_id: int) -> Mapping[str, str]:
+    """A version never changes."""
+    return playbook_of(version_id).title
+
+
+@register.filter
+def why_now(told: Any) -> str:
+    """A step's reason without the step and the amount, which stand beside it in the list."""
+    text = reason(told)
+    after = text.split(": ", 1)[-1]
+    return after[:1].upper() + after[1:]

@@ -125,7 +125,7 @@ def planned_pane(request: HttpRequest, row: PlannedRow) -> dict[str, Any]:
         "decision": decision,
         "draft": preview(ctx, row.id) if decision is None else None,
         "last": sent[:LAST_MESSAGES],
-        "may_act": request.desk.may_write and decision is None and not row.blocked,
+        "may_act": request.desk.may_write and decision is None and not row.blocked, "may_edit": True,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_date, parse_time
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from saldo.core.errors import SaldoError
@@ -54,7 +54,7 @@ NUMBERS: tuple[tuple[str, Any, Any, int, int], ...] = (
 )  # fmt: skip
 TIMES: tuple[tuple[str, Any], ...] = (
     ("quiet_from", gettext_lazy("Nothing leaves from")),
-    ("quiet_to", gettext_lazy("until")),
+    ("quiet_to", pgettext_lazy("hours", "until")),
 )
 FLAGS: tuple[tuple[str, Any, Any], ...] = (
     ("on_saturday", gettext_lazy("Also on Saturdays"), gettext_lazy("Never on Sundays and holidays.")),

@@ -40,6 +40,8 @@ from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.draft import statement_draft
 from saldo.interfaces.web.timeline import timeline
 from saldo.ledger.statement import open_items, totals
+from saldo.outreach.desk import planned_of_account
+from saldo.outreach.settings import is_live
 from saldo.parties.queries import account_header, account_with_contacts
 from saldo.risk.desk import outlook, warned_accounts
 
@@ -147,6 +149,8 @@ def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
         "outlook": told,
         "history": timeline(desk.ctx, row.account_id, outcomes, PANE_TIMELINE),
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
+        "is_live": is_live(desk.company.id, clock.today()),
+        "planned": next(iter(planned_of_account(desk.ctx, desk.run.id, row.account_id)), None),
         "snooze": [desk.ctx.as_of + timedelta(days=days) for days in SNOOZE_DAYS],
         "call_answers": [(code, ANSWERS[code][1]) for code in CALL_ANSWERS],
         "earliest": desk.ctx.as_of + timedelta(days=1),

@@ -1,8 +1,11 @@
 // The keyboard: one letter for each act. Nothing here changes data by itself: it presses the page's own buttons.
 (function () {
   "use strict";
-  const GO = { l: "worklist", c: "accounts", b: "cash", i: "imports", d: "dashboard" };
-  const PLACES = { worklist: "/", accounts: "/accounts/", cash: "/cash/", imports: "/imports/", dashboard: "/dashboard/" };
+  const GO = { l: "worklist", c: "accounts", b: "cash", p: "mail", i: "imports", d: "dashboard", k: "playbooks" };
+  const PLACES = {
+    worklist: "/", accounts: "/accounts/", cash: "/cash/", mail: "/mail/", imports: "/imports/",
+    dashboard: "/dashboard/", playbooks: "/playbooks/",
+  };
   const PREFIX_MILLISECONDS = 1200;
   let prefixUntil = 0;
 
@@ -31,7 +34,7 @@
     Enter: () => window.saldo.openSelected(),
     o: () => window.saldo.openAccount(),
     c: () => press('[data-pane] [data-key="c"]'),
-    e: () => press('[data-pane] [data-key="e"]'),
+    e: () => press('[data-pane] [data-key="e"]') || press('.tabs [data-key="e"]'),
     x: () => press('[data-pane] [data-key="x"]'),
     s: () => press('[data-pane] [data-key="s"]'),
     n: () => press('[data-pane] [data-key="n"]'),

@@ -1,0 +1,118 @@
+"""What happened on an account besides its money, in words: agreements, objections, addresses, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from saldo.interfaces.web.labels import label
+from saldo.interfaces.web.templatetags.saldo import day, with_currency
+
+Data = Mapping[str, Any]
+
+
+def _amount(data: Data) -> str:
+    try:
+        return with_currency(Decimal(str(data["amount"])), str(data.get("currency", "EUR")))
+    except (KeyError, InvalidOperation):
+        return ""
+
+
+def _day(data: Data, name: str) -> str:
+    try:
+        return day(date.fromisoformat(str(data[name])[:10]))
+    except (KeyError, ValueError):
+        return "–"
+
+
+def _promise(data: Data) -> str:
+    return _("promise of %(amount)s by %(day)s") % {
+        "amount": _amount(data),
+        "day": _day(data, "promised_date"),
+    }
+
+
+def _plan(data: Data) -> str:
+    return _("payment plan of %(amount)s agreed") % {"amount": _amount(data)}
+
+
+def _dispute(data: Data) -> str:
+    reason = label("dispute", data.get("reason", "other")).lower()
+    return _("dispute of %(amount)s opened (%(reason)s)") % {"amount": _amount(data), "reason": reason}
+
+
+def _claim(data: Data) -> str:
+    amount = _amount(data)
+    return (
+        _("says %(amount)s is paid already") % {"amount": amount} if amount else _("says it is paid already")
+    )
+
+
+def _hold(data: Data) -> str:
+    reason = label("hold", data.get("reason", "other")).lower()
+    told = {"day": _day(data, "until_date"), "reason": reason}
+    return _("reminders on hold until %(day)s (%(reason)s)") % told
+
+
+def _ended(words: Callable[[], str]) -> Callable[[Data], str]:
+    def told(data: Data) -> str:
+        outcome = label("fact", data["outcome"]) if data.get("outcome") else ""
+        text = f"{words()}: {outcome}" if outcome else words()
+        return f"{text} «{data['note']}»" if data.get("note") else text
+
+    return told
+
+
+def _address(data: Data) -> str:
+    told = {"address": data.get("address", ""), "reason": label("stop", data.get("reason", "person"))}
+    return _("nothing more is sent to %(address)s (%(reason)s)") % told
+
+
+WORDS: dict[str, Callable[[Data], str]] = {
+    "promise.recorded": _promise,
+    "promise.ended": _ended(lambda: _("promise ended")),
+    "plan.recorded": _plan,
+    "plan.ended": _ended(lambda: _("payment plan ended")),
+    "dispute.opened": _dispute,
+    "dispute.ended": _ended(lambda: _("dispute ended")),
+    "dispute.deduction_opened": lambda data: _("deduction of %(amount)s") % {"amount": _amount(data)},
+    "dispute.deduction_ended": _ended(lambda: _("deduction cleared up")),
+    "claim.recorded": _claim,
+    "claim.ended": _ended(lambda: _("“already paid” looked for")),
+    "hold.recorded": _hold,
+    "hold.ended": _ended(lambda: _("hold ended")),
+    "address.stopped": _address,
+    "address.released": lambda data: (
+        _("%(address)s may be written to again") % {"address": data.get("address", "")}
+    ),
+    "consent.given": lambda data: (
+        _("consent to %(channel)s given") % {"channel": label("channel", data.get("channel", ""))}
+    ),
+    "consent.withdrawn": lambda data: (
+        _("consent to %(channel)s withdrawn") % {"channel": label("channel", data.get("channel", ""))}
+    ),
+    "message.opted_out": lambda data: _("asked for no more messages"),
+    "message.return_receipt": lambda data: _("return receipt of a registered letter"),
+    "cash.mandate": lambda data: _("direct debit mandate recorded"),
+    "cash.mandate_end": lambda data: _("direct debit mandate ended"),
+    "cash.domicile": lambda data: (
+        _("bank for RiBa: ABI %(abi)s, CAB %(cab)s")
+        % {"abi": data.get("abi", ""), "cab": data.get("cab", "")}
+    ),
+    "cash.alias_added": lambda data: (
+        _("learnt about the payer: %(value)s") % {"value": data.get("value", "")}
+    ),
+    "segment.chosen": lambda data: (
+        _("segment chosen by hand: %(segment)s") % {"segment": data.get("segment") or _("by the rules")}
+    ),
+}
+
+
+def event_words(kind: str, data: Data) -> str | None:
+    """The words of an event; None for those that the timeline tells from elsewhere or not at all."""
+    words = WORDS.get(kind)
+    return words(data) if words else None

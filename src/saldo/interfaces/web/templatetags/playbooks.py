@@ -1,0 +1,120 @@
+"""What the pages of playbooks say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext_lazy
+
+from saldo.core.playbook import Playbook, Step, When
+from saldo.core.playbook_problems import Problem
+from saldo.core.playbook_words import day_words, minimum_words, timing_words, when_words
+from saldo.interfaces.web.labels import label
+from saldo.interfaces.web.playbook_strip import Strip, strip
+from saldo.interfaces.web.templatetags.saldo import language
+
+register = template.Library()
+_EXTRAS = {
+    "until_day": gettext_lazy("until day"),
+    "wait_days": gettext_lazy("wait"),
+    "repeat_days": gettext_lazy("again every"),
+    "after": gettext_lazy("after"),
+    "min_amount": gettext_lazy("from"),
+    "min_share": gettext_lazy("share %"),
+}
+
+
+@register.filter
+def in_language(texts: Any) -> str:
+    """A text that is kept in both languages, in the reader's."""
+    return str(texts.get(language()) or next(iter(texts.values()), "")) if texts else ""
+
+
+@register.filter
+def conditions(when: When) -> list[str]:
+    return when_words(when, language())
+
+
+@register.filter
+def starts(step: Step) -> str:
+    text = day_words(step.day, language())
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
+def timing(step: Step) -> list[str]:
+    return timing_words(step, language())
+
+
+@register.filter
+def minimum(step: Step) -> list[str]:
+    return minimum_words(step, language())
+
+
+@register.filter
+def by_track(playbook: Playbook) -> list[tuple[str, list[Step]]]:
+    """The steps of each track in the order in which they come."""
+    tracks = dict.fromkeys(("soon", "overdue", "thanks"))
+    found = [(track, [step for step in playbook.steps if step.track == track]) for track in tracks]
+    return [(track, sorted(steps, key=lambda s: (s.level, s.day))) for track, steps in found if steps]
+
+
+@register.filter
+def problem_text(problem: Problem) -> str:
+    return problem.text(language())
+
+
+@register.filter
+def problem_why(problem: Problem) -> str:
+    return problem.why(language())
+
+
+@register.filter
+def problem_place(problem: Problem) -> str:
+    return problem.place(language())
+
+
+@register.filter
+def problem_remedy(problem: Problem) -> str:
+    return problem.remedy(language())
+
+
+@register.filter
+def as_strip(playbook: Playbook) -> Strip:
+    return strip(playbook)
+
+
+@register.filter
+def words_in(text: str) -> list[str]:
+    """The values of a field that takes several."""
+    return text.replace(",", " ").split()
+
+
+@register.filter
+def step_prefix(place: int) -> str:
+    """What the names of a step's fields begin with."""
+    return f"s{place}-"
+
+
+@register.filter
+def is_given(values: Mapping[str, str]) -> bool:
+    return any(values.values())
+
+
+@register.filter
+def extras(values: Mapping[str, str]) -> list[str]:
+    """What a step says beyond its first fields, so that it is seen while they are folded."""
+    told = []
+    for key, name in _EXTRAS.items():
+        if value := values.get(key):
+            told.append(f"{name} {value}")
+    for key, table in (("fallback", "channel"), ("attach", "attachment")):
+        if words := [label(table, code) for code in words_in(values.get(key, ""))]:
+            told.append(("+ " if key == "attach" else "→ ") + ", ".join(words))
+    if values.get("purpose") not in ("", "reminder", None):
+        told.append(label("purpose", values["purpose"]))
+    if values.get("owner") not in ("", "collector", None):
+        told.append(label("step_owner", values["owner"]))
+    return told
