@@ -52,7 +52,7 @@ def macro_f1(reads: Sequence[Read]) -> float:
 
 @dataclass(frozen=True)
 class Claims:
-    """Of a fact: how many replies state it, how often it was claimed with high confidence, and how often right.
+    """Of a fact: how many replies state it, how often it was claimed with high confidence, how often right.
 
     told: with any confidence; a claim where the reply states none is wrong.
     """
@@ -104,15 +104,14 @@ def report(title: str, reads: Sequence[Read]) -> None:
         inside = [each for each in reads if each.understood.zone == zone]
         if inside:
             good = sum(each.example.label == each.understood.label for each in inside)
-            print(
-                f"  zone {zone}: {len(inside) / len(reads):.0%} of the replies, {good / len(inside):.1%} right"
-            )
+            print(f"  zone {zone}: {len(inside) / len(reads):.0%} of them, {good / len(inside):.1%} right")
     for name, (key, fact_of) in FACTS.items():
         found = claims(reads, key, fact_of)
         if found.stated:
             print(
                 f"  {name}: stated {found.stated}, told {found.told} ({found.told_right} right), "
-                f"claimed {found.claimed}, of these right {found.precision:.1%}, coverage {found.coverage:.0%}"
+                f"claimed {found.claimed}, of these right {found.precision:.1%}, "
+                f"coverage {found.coverage:.0%}"
             )
 
 
@@ -155,8 +154,9 @@ def main() -> None:
     options = parser.parse_args()
     model = shipped()
     print(f"model {model.name}, temperature {model.temperature}, learnt from data {model.trained_on[:12]}")
-    print(f"zones out of fold: high from {model.high.threshold} ({model.high.precision:.1%} right of "
-          f"{model.high.share:.0%}), low below {model.low.threshold} (above it {model.low.precision:.1%} right)")  # fmt: skip
+    high, low = model.high, model.low
+    print(f"zones out of fold: high from {high.threshold} ({high.precision:.1%} right of {high.share:.0%}), ")
+    print(f"  low below {low.threshold} (above it {low.precision:.1%} right)")
     sets = {name: read(of()) for name, of in SETS.items()}
     if options.learnt:
         sets["learnt from: hand-written"] = read(corpus.hand_written())
@@ -172,6 +172,7 @@ def main() -> None:
 
 SETS: dict[str, Callable[[], list[Example]]] = {
     "held-out hand-written replies": corpus.held_out,
+    "held-out hand-written replies, written last": corpus.held_out_later,
     "held-out phrasings of the world": lambda: corpus.world(is_held_out=True),
 }
 

@@ -1,6 +1,6 @@
 """Days as people write them in a mail, in Italian and English: "entro venerdì", "il 15 p.v.", "mid April".
 
-What a phrase denotes depends on the day on which it was written. A phrase that names no one day ("la settimana
+What a phrase denotes depends on the day on which it was written. One that names no one day ("la settimana
 prossima") is told with a low confidence, so that nobody takes it for a date. Amounts: core.spoken_amounts.
 """
 
@@ -63,7 +63,8 @@ _WEEKDAYS = {
     name: number
     for number, names in enumerate(
         ("lunedi lun monday mon", "martedi tuesday tue tues", "mercoledi mer wednesday wed",
-         "giovedi gio thursday thu thur thurs", "venerdi ven friday fri", "sabato saturday", "domenica sunday")
+         "giovedi gio thursday thu thur thurs", "venerdi ven friday fri", "sabato saturday",
+         "domenica sunday")
     )
     for name in names.split()
 }  # fmt: skip
@@ -80,7 +81,8 @@ _LONG_WEEKDAYS = [each for each in _WEEKDAYS if len(each) > 4]
 _WEEKDAY = r"(?P<weekday>" + "|".join(sorted(_LONG_WEEKDAYS, key=len, reverse=True)) + r")\b'?"
 _WEEKDAY_BEFORE = r"(?:(?:" + "|".join(sorted(_WEEKDAYS, key=len, reverse=True)) + r")\b[.']?,?\s+)?"
 _YEAR = (
-    r"(?:,?\s*(?:del\s+|')?(?P<year>20\d\d|2\d(?=[\s,.;:)!]|$)(?!\s*(?:[:.,]\d|euro|eur\b|€|giorni|days))))?"
+    r"(?:,?\s*(?:del\s+|')?(?P<year>20\d\d|2\d(?=[\s,.;:)!]|$)(?!\s*(?:[:.,]\d|euro|eur\b|€|giorni|"
+    r"days))))?"
 )
 _DAY = r"(?P<day>[12]?\d|3[01])"
 _NEXT = re.compile(r"prossim|entrante|next")
@@ -132,6 +134,7 @@ def days_in(text: str, today: date, is_past: bool = False) -> list[SpokenDay]:
             try:
                 told = reader.read(match, today, is_past)
             except (ValueError, OverflowError):
+                taken.append((start, end))  # "il 30 febbraio" is not "il 30" either
                 continue
             if told is None:
                 continue
@@ -360,42 +363,53 @@ _READERS = _readers(
         (r"\b(?:a |alla |entro |by |at |the )*(?:fine|la fine di|end of|ultimo di|late) (?:mese di )?"
          + _MONTH + _YEAR, _end_of_named),
         (r"\b(?:meta|mid|mid-|middle of|the middle of)(?:\s+di)?[\s-]+" + _MONTH + _YEAR, _mid_of_named),
-        (r"\b(?:inizio|primi di|primi giorni di|inizi di|early|beginning of|start of|seconda meta di|ultima decade di"
+        (r"\b(?:inizio|primi di|primi giorni di|inizi di|early|beginning of|start of|seconda meta di|"
+        r"ultima decade di"
          r"|prima decade di)\s+" + _MONTH, _vague_of_named),
-        (_WEEKDAY_BEFORE + r"\b(?P<day>[12]?\d|3[01]|0[1-9])" + _ORDINAL + r"(?:\s+(?:di|of))?[\s.-]\s?" + _MONTH
-         + _YEAR, _of_month_name),
-        (_WEEKDAY_BEFORE + r"\b" + _MONTH + r"\s+(?:the\s+)?" + _DAY + _ORDINAL + r"(?![\d/]|[.,:]\d)" + _YEAR,
-         _of_month_name),
+        (_WEEKDAY_BEFORE + r"\b(?P<day>[12]?\d|3[01]|0[1-9])" + _ORDINAL + r"(?:\s+(?:di|of))?[\s.-]\s?"
+         + _MONTH + _YEAR, _of_month_name),
+        (_WEEKDAY_BEFORE + r"\b" + _MONTH + r"\s+(?:the\s+)?" + _DAY + _ORDINAL
+         + r"(?![\d/]|[.,:]\d)" + _YEAR, _of_month_name),
         (r"\b(?:primo|1°)\s+(?P<day>(?=\w))" + _MONTH + _YEAR, lambda m, today, past:
             (_placed(today, _year(m["year"]), _MONTHS[m["month"]], 1, past), WRITTEN)),
         (r"\b" + _DAY + _ORDINAL + r"\s+" + _NEXT_MONTH, _next_month),
         (r"\b" + _DAY + _ORDINAL + r"\s+" + _THIS_MONTH + r"(?!\w)", _this_month),
         (r"\b" + _DAY + _ORDINAL + r"\s+" + _COMING + r"(?!\w)", _coming),
         (r"\b" + _DAY + _ORDINAL + r"\s+(?:u\.?\s?s\.?(?!\w)|scorso|ultimo scorso|ult\.)", _last_month_day),
-        (r"(?P<before>(?:la )?(?:prossima settimana|settimana prossima|settimana entrante|next week),? (?:on )?)?"
+        (r"(?P<before>(?:la )?(?:prossima settimana|settimana prossima|settimana entrante|"
+        r"next week),? (?:on )?)?"
          r"(?:di |on |by |entro |per )?(?P<weekn>this |next |last |prossimo )?" + _WEEKDAY
-         + r"(?P<after>\s+(?:prossim[oa](?! settimana)|della (?:prossima settimana|settimana prossima|settimana "
+         + r"(?P<after>\s+(?:prossim[oa](?! settimana)|della (?:prossima settimana|settimana prossima|"
+         r"settimana "
            r"entrante)|next week|of next week|week|entrante|scors[oa]|p\.?\s?v\.?))?"
-           r"(?P<nth>\s+(?:the\s+)?(?:[12]?\d|3[01])(?:st|nd|rd|th)?(?![\d/.:,]*\d|\s*(?:euro|eur|€|%|[a-z]{3})))?",
+           r"(?P<nth>\s+(?:the\s+)?(?:[12]?\d|3[01])(?:st|nd|rd|th)?(?![\d/.:,]*\d|\s*(?:euro|eur|€|%|"
+           r"[a-z]{3})))?",
          lambda m, today, past: _weekday_nth(m, today, past)),
         (r"\b(?:dopodomani|dopo domani|(?:the )?day after tomorrow)\b", _ahead(2, SAID)),
         (r"\b(?:domani|domattina|tomorrow|tmrw)\b", _ahead(1, SAID)),
-        (r"\b(?:l'altro ieri|altro ieri|avantieri|ieri l'altro|(?:the )?day before yesterday)\b", _ahead(-2, SAID)),
+        (r"\b(?:l'altro ieri|altro ieri|avantieri|ieri l'altro|(?:the )?day before yesterday)\b",
+         _ahead(-2, SAID)),
         (r"\b(?:ieri|yesterday|last night)\b", _ahead(-1, SAID)),
-        (r"\b(?:oggi(?: stesso)?|in giornata|entro stasera|stasera|odierna|today|tonight)\b", _ahead(0, SAID)),
-        (r"\b(?P<loose>nell'arco di|nel giro di|circa|about|around)?\s*(?:tra|fra|in|entro|within|nei prossimi|next)\s+"
+        (r"\b(?:oggi(?: stesso)?|in giornata|entro stasera|stasera|odierna|today|tonight)\b",
+         _ahead(0, SAID)),
+        (r"\b(?P<loose>nell'arco di|nel giro di|circa|about|around)?\s*(?:tra|fra|in|entro|within|"
+        r"nei prossimi|next)\s+"
          r"(?P<loose2>circa |about |massimo |un massimo di )?" + _COUNT
          + r"\s+(?P<unit>giorni(?: lavorativi)?|gg|settiman[ae]|mes[ei]|days|working days|business days|"
            r"weeks?|months?)\b", _counted),
-        (r"\b(?:la )?(?:fine|ultimo giorno|ultimi)[\s-]+(?:di |del |di questo )*(?:prossimo )?mese\b(?: prossimo| entrante)?",
+        (r"\b(?:la )?(?:fine|ultimo giorno|ultimi)[\s-]+(?:di |del |"
+        r"di questo )*(?:prossimo )?mese\b(?: prossimo| entrante)?",
          _month_ends),
-        (r"\b(?:the )?(?:last day|end) of (?:the |this |next )?month\b|\bmonth[\s-]end\b|\bend[\s-]month\b|\beom\b|"
+        (r"\b(?:the )?(?:last day|end) of (?:the |this |next )?month\b|\bmonth[\s-]end\b|"
+        r"\bend[\s-]month\b|\beom\b|"
          r"\b(?:entro il|in questo|entro questo) mese\b", _month_ends),
         (r"\bmeta[\s-]+(?:del )?(?:prossimo )?mese\b(?: prossimo)?|\bmid[\s-]+(?:next )?month\b|"
          r"\bmiddle of (?:the |next )?month\b", _mid_month),
-        (r"\bfine (?:della )?(?:prossima )?settimana\b(?: prossima)?|\b(?:entro|in) (?:la|questa) settimana\b"
+        (r"\bfine (?:della )?(?:prossima )?settimana\b(?: prossima)?|\b(?:entro|in) (?:la|"
+        r"questa) settimana\b"
          r"|\b(?:the )?end of (?:the |this |next )?week\b|\b(?:later )?this week\b", _week_end),
-        (r"\b(?:prossima settimana|settimana prossima|settimana entrante|next week|la settimana che viene)\b",
+        (r"\b(?:prossima settimana|settimana prossima|settimana entrante|next week|"
+        r"la settimana che viene)\b",
          _next_week),
         (r"(?:\b(?:il|entro il|dal|al|per il|giorno|del|on the|by the|the|for the)\s+|\bl'|\ball')"
          + _DAY + _ORDINAL + r"(?![\w°º])", _bare),

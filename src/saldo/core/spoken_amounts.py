@@ -1,4 +1,4 @@
-"""Amounts as people write them in a mail, in figures and in words: "€ 1.250,50", "2mila euro", "five hundred quid".
+"""Amounts as people write them in a mail, in figures and words: "€ 1.250,50", "2mila euro", "500 quid".
 
 Figures are read by their separators: what stands before exactly three digits groups thousands, what stands
 before one or two is the decimal mark. A number without a currency is an amount only of a low confidence.
@@ -43,21 +43,33 @@ _NO_AMOUNT_BEFORE = re.compile(
 )
 _DOCUMENT_BEFORE = re.compile(r"\b(?:fatt?ur[ae]|fatt?|ft|inv|invoices?)\b[^.;\n]{0,40}$")
 _NO_AMOUNT_AFTER = re.compile(
-    r"\s*(?:%|gg\b|giorni|days?\b|settiman|week|mes[ei]\b|months?\b|rate\b|instal|ore\b|pezzi|pcs|pieces|colli|"
-    r"pallet|bancali|sacchi|scatole|boxes|cartons|units|kg\b|metri|volte|times|anni|years|fatture\b|invoices\b|"
+    r"\s*(?:%|gg\b|giorni|days?\b|settiman|week|mes[ei]\b|months?\b|rate\b|instal|ore\b|pezzi|pcs|"
+    r"pieces|colli|"
+    r"pallet|bancali|sacchi|scatole|boxes|cartons|units|kg\b|metri|volte|times|anni|years|fatture\b|"
+    r"invoices\b|"
     r"per cento|percent|minut|st\b|nd\b|rd\b|th\b|[/:-]\d|gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|"
-    r"agosto|settembre|ottobre|novembre|dicembre|january|february|march|april|may\b|june|july|august|september|"
+    r"agosto|settembre|ottobre|novembre|dicembre|january|february|march|april|may\b|june|july|august|"
+    r"september|"
     r"october|november|december|c\.?m\.?\b|p\.?v\b|bobine|reels|emails?\b|mail\b|righe)"
 )
 
 # -- numbers in words --------------------------------------------------------------------------------------
 
-_UNITS_IT = ("uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici "
-             "sedici diciassette diciotto diciannove").split()  # fmt: skip
-_TENS_IT = "venti trenta quaranta cinquanta sessanta settanta ottanta novanta".split()
-_UNITS_EN = ("one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-             "seventeen eighteen nineteen").split()  # fmt: skip
-_TENS_EN = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_UNITS_IT = _words(
+    "uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici "
+    "diciassette diciotto diciannove"
+)
+_TENS_IT = _words("venti trenta quaranta cinquanta sessanta settanta ottanta novanta")
+_UNITS_EN = _words(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+)
+_TENS_EN = _words("twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def _under_hundred_it() -> dict[str, int]:
@@ -128,7 +140,8 @@ _EN_WORDS = rf"(?:\ba )?{_EN_WORD}(?:(?:[\s-]|\sand\s){_EN_WORD}){{0,9}}"
 _PATTERNS = (
     re.compile(rf"(?P<before>{_CURRENCY})\.?\s?(?P<figures>{_FIGURES})(?P<scale>{_SCALE})?(?:,-|,--)?"),
     re.compile(
-        rf"(?<![\w.,/])(?P<figures>{_FIGURES})(?P<scale>{_SCALE})?(?:,-|,--)?\s?(?:di )?(?P<after>{_CURRENCY})"
+        rf"(?<![\w.,/])(?P<figures>{_FIGURES})(?P<scale>{_SCALE})?(?:,-|"
+        rf",--)?\s?(?:di )?(?P<after>{_CURRENCY})"
     ),
     re.compile(rf"(?<![\w])(?P<italian>(?!un\b)[a-z]{{2,60}})(?:/\d\d)?\s(?:di )?(?P<after>{_CURRENCY})"),
     re.compile(rf"(?<![\w])(?P<english>{_EN_WORDS})\s(?P<after>{_CURRENCY})"),

@@ -17,22 +17,26 @@ from typing import Any
 
 import numpy as np
 
-from saldo.analytics.replies.facts import SURE, Fact, Facts, Owed, facts_of
-from saldo.analytics.replies.features import features, look
+from saldo.analytics.replies.facts import facts_of
+from saldo.analytics.replies.features import features as features_of
+from saldo.analytics.replies.features import look
 from saldo.analytics.replies.model import LABELS, Model, shipped
+from saldo.analytics.replies.records import SURE, Fact, Facts, Owed
 from saldo.core.spoken import plain_text
 
 __all__ = ["LABELS", "SURE", "Fact", "Facts", "Owed", "Understood", "classify"]
 
 _ITALIAN = re.compile(
-    r"\b(?:il|la|le|di|che|non|per|vi|e'|con|fattur\w+|pag\w+|abbiamo|sono|ho|buongiorno|saluti|entro|grazie)\b"
+    r"\b(?:il|la|le|di|che|non|per|vi|e'|con|fattur\w+|pag\w+|abbiamo|sono|ho|buongiorno|saluti|entro|"
+    r"grazie)\b"
 )
 _ENGLISH = re.compile(
     r"\b(?:the|we|you|is|will|have|and|of|to|invoice|pay\w*|paid|regards|please|not|thanks|i'm|it)\b"
 )
 # What an absence is called in the subject of an automatic answer.
 _AUTOMATIC_SUBJECT = re.compile(
-    r"risposta automatica|automatic reply|out of office|fuori (?:sede|ufficio)|auto-?reply|autoreply|^\W*(?:auto|assenza)\b"
+    r"risposta automatica|automatic reply|out of office|fuori (?:sede|ufficio)|auto-?reply|autoreply|"
+    r"^\W*(?:auto|assenza)\b"
 )
 
 
@@ -71,7 +75,7 @@ def classify(
     if not text.strip():
         return _nothing(model, language_hint or "it")
     looked = look(text, today)
-    shares = model.scores(*features(looked))
+    shares = model.scores(*features_of(looked))
     if _AUTOMATIC_SUBJECT.search(plain_text(subject[:200])):
         shares = _surely(shares, LABELS.index("out_of_office"))
     best = int(np.argmax(shares))

@@ -10,90 +10,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from saldo.analytics.replies.features import Looked, cue_matches
+from saldo.analytics.replies.records import Fact, Facts, Owed
 from saldo.core.matching.references import Strength, document_keys, mentions
 from saldo.core.spoken import SpokenDay, days_in
 from saldo.core.spoken_amounts import SpokenAmount
 
-# A fact with at least this confidence counts as sure: its field is filled in without a mark.
-SURE = 0.9
 _MOST_OWED = 500
-
-
-class Owed(NamedTuple):
-    """An item of the account: what a reply may be about. balance_mills: thousandths, positive = owed to us."""
-
-    number: str
-    balance_mills: int
-    due_date: date | None = None
-    currency: str = "EUR"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """value: a date, an int (mills), a text or a tuple of positions in what is owed. text: the words of it."""
-
-    value: Any
-    confidence: float
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a reply says, as far as it says it. parts: (day, mills) of a promise in several payments.
-
-    is_all: all that is owed is meant. is_part: only a part. is_conditional: "se", "appena", "subject to".
-    is_plan: about a plan of installments. wants_no_more: wording of an opt-out, whatever else it says.
-    is_legal: a lawyer's letter. is_insolvent: it tells of a procedure of insolvency.
-    """
-
-    promised_date: Fact | None = None
-    amount_mills: Fact | None = None
-    currency: str | None = None
-    parts: tuple[tuple[date, int], ...] = ()
-    items: Fact | None = None
-    return_date: Fact | None = None
-    dispute_reason: Fact | None = None
-    disputed_mills: Fact | None = None
-    paid_date: Fact | None = None
-    paid_mills: Fact | None = None
-    payment_ref: Fact | None = None
-    contact: Fact | None = None
-    is_all: bool = False
-    is_part: bool = False
-    is_conditional: bool = False
-    is_plan: bool = False
-    wants_no_more: bool = False
-    is_legal: bool = False
-    is_insolvent: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values; only what was found. items: positions; confidence: by name."""
-        told: dict[str, Any] = {}
-        sure: dict[str, float] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is None or value is False or value == ():
-                continue
-            if isinstance(value, Fact):
-                sure[each.name] = round(value.confidence, 3)
-                value = value.value
-            if isinstance(value, date):
-                value = value.isoformat()
-            elif each.name == "parts":
-                value = [[day.isoformat(), mills] for day, mills in value]
-            elif isinstance(value, tuple):
-                value = list(value)
-            told["reason" if each.name == "dispute_reason" else each.name] = value
-        if "dispute_reason" in sure:
-            sure["reason"] = sure.pop("dispute_reason")
-        return {**told, "confidence": sure} if sure else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,42 +34,63 @@ class _Clause:
 
 
 _CLAUSE_END = re.compile(
-    r"(?<!\bft)(?<!\bn)(?<!\bsig)(?<!\bp)[.!?;\n]+(?=\s|$)|,\s*(?=(?:ma|pero|invece|mentre|but|while|however|la \d|l'altra|il resto|il residuo|il saldo|the rest|the balance|the remaining|the difference|la differenza|the other)\b)|\s+(?:mentre|while)\s+"
+    r"(?<!\bft)(?<!\bn)(?<!\bsig)(?<!\bp)[.!?;\n]+(?=\s|$)|,\s*(?=(?:ma|pero|invece|mentre|but|while|"
+    r"however|la \d|l'altra|il resto|il residuo|il saldo|the rest|the balance|the remaining|"
+    r"the difference|la differenza|the other)\b)|\s+(?:mentre|while)\s+"
 )
 _PAYING = re.compile(
-    r"pag\w*|sald\w*|bonific\w*|vers\w*|provved\w*|effettu\w*|dispo\w*|accredit\w*|mand\w*|invi\w*|liquid\w*|sistem\w*|chiud\w*|"
-    r"arriv\w*|ricever\w*|avrete|incasso|acconto|rat[ae]\b|mandato|esce|part[ei]\w*|fa(?:ccio|cciamo|remo|ro)\b|tutto|soldi|valuta|esecuzione|"
-    r"\bda(?:re|rvi|rle)|gir[oa]\w*|conferm\w*|corrispond\w*|impegn\w*|regol\w*|metto|cominci\w*|inizi\w*|parte|trov\w+|entro|"
-    r"pay\w*|paid|settl\w*|transfer\w*|wir(?:e|ed|ing)\b|send\w*|sent\b|remit\w*|clear\w*|releas\w*|schedul\w*|run\b|check\b|cheque|ach\b|"
-    r"money|funds|expect\w*|instal\w*|first (?:one|payment|part|transfer)|start\b|done\b|do (?:it|the)|can do|sort\w*|credit\w*|commit\w*|offer\b|by\b|arrange\w*|balance|drop\b"
+    r"pag\w*|sald\w*|bonific\w*|vers\w*|provved\w*|effettu\w*|dispo\w*|accredit\w*|mand\w*|invi\w*|"
+    r"liquid\w*|sistem\w*|chiud\w*|"
+    r"arriv\w*|ricever\w*|avrete|incasso|acconto|rat[ae]\b|mandato|esce|part[ei]\w*|fa(?:ccio|cciamo|"
+    r"remo|ro)\b|tutto|soldi|valuta|esecuzione|"
+    r"\bda(?:re|rvi|rle)|gir[oa]\w*|conferm\w*|corrispond\w*|impegn\w*|regol\w*|metto|cominci\w*|"
+    r"inizi\w*|parte|trov\w+|entro|"
+    r"pay\w*|paid|settl\w*|transfer\w*|wir(?:e|ed|ing)\b|send\w*|sent\b|remit\w*|clear\w*|releas\w*|"
+    r"schedul\w*|run\b|check\b|cheque|ach\b|"
+    r"money|funds|expect\w*|instal\w*|first (?:one|payment|part|transfer)|start\b|done\b|do (?:it|the)|"
+    r"can do|sort\w*|credit\w*|commit\w*|offer\b|by\b|arrange\w*|balance|drop\b"
 )
 _PAST = re.compile(
-    r"\b(?:gia (?:stat|pagat|sald|bonif|fatt|provv|eff|vers|disp)\w*|(?:abbiamo|ho|ha|hanno) (?:gia )?(?:pagat|sald|bonific|vers|effett|esegui|dispost|provv)\w*|"
-    r"(?:era|e|e'|risulta|sono|stata|stato) (?:gia )?(?:stat\w )?(?:pagat|saldat|bonificat|eseguit|dispost|corrispost|quietanz)\w*|already|"
-    r"(?:was|were|has been|have been|been) (?:\w+ )?(?:paid|settled|sent|transferred|remitted|made|cleared|executed)|(?:we|i) (?:have )?(?:paid|settled|sent|remitted|transferred|made)|went out|ricevut[aoe] (?:il|in data))\b"
+    r"\b(?:gia (?:stat|pagat|sald|bonif|fatt|provv|eff|vers|disp)\w*|(?:abbiamo|ho|ha|"
+    r"hanno) (?:gia )?(?:pagat|sald|bonific|vers|effett|esegui|dispost|provv)\w*|"
+    r"(?:era|e|e'|risulta|sono|stata|stato) (?:gia )?(?:stat\w )?(?:pagat|saldat|bonificat|eseguit|"
+    r"dispost|corrispost|quietanz)\w*|already|"
+    r"(?:was|were|has been|have been|been) (?:\w+ )?(?:paid|settled|sent|transferred|remitted|made|"
+    r"cleared|executed)|(?:we|i) (?:have )?(?:paid|settled|sent|remitted|transferred|made)|went out|"
+    r"ricevut[aoe] (?:il|in data))\b"
 )
 _NO_PROMISE_BEFORE = re.compile(
-    r"(?:\b(?:fatt?ura|ft|invoice|scaden\w+|scadut\w+|due(?: date)?|dated|ddt|consegn\w+|deliver\w+|ordine|order|pec|mail|lettera|letter|"
-    r"comunicazione|emess\w+|preventivo|offerta|contratto|ritirat\w+|reso|resi|rientr\w*|torn\w*|riapr\w*|assen\w+|ferie|chius\w+|closed|back|"
-    r"return\w*|reopen\w*|until|decreto|sentenza|riunione|listino|dal|since|from)\b[^.;,]{0,22})$"
+    r"(?:\b(?:fatt?ur[ae]|ft|invoices?|ddt|bolla|ordine|order|pec|mail|lettera|letter|comunicazione|preventivo|"
+    r"offerta|contratto|reso|resi|decreto|sentenza|listino|credito|note)\b[^.;,]{0,22}"
+    r"\b(?:del|dell'|di|of|dated|from|dd)\s*(?:the |il |l')?"
+    r"|\b(?:scaden\w+|scadut\w+|due(?: date)?|dated|consegn\w+|deliver\w+|emess\w+|ritirat\w+|rientr\w*|"
+    r"torn[aoei]\w*|riapr\w*|assen\w+|ferie|chius\w+|closed|back|return\w*|reopen\w*|riunione|dal|since|from)\b"
+    r"[^.;,]{0,14})$"
 )
 _AWAY = re.compile(
-    r"\b(?:rientr\w*|torn[oaei]\w*|riapr\w*|riprend\w*|riapertura|fuori ufficio|assent\w*|chius\w*|ferie|out of office|back|return\w*|reopen\w*|resum\w*|closed|leave|holiday\w*)\b"
+    r"\b(?:rientr\w*|torn[oaei]\w*|riapr\w*|riprend\w*|riapertura|fuori ufficio|assent\w*|chius\w*|"
+    r"ferie|out of office|back|return\w*|reopen\w*|resum\w*|closed|leave|holiday\w*)\b"
 )
 _ALL = re.compile(
-    r"\b(?:tutto|tutte|intero|interamente|il saldo|l'intero|totale|per intero|saldo complet\w*|salder\w*|whole|in full|everything|the balance|full amount|all (?:of it|invoices|the)|clear the account)\b"
+    r"\b(?:tutto|tutte|intero|interamente|il saldo|l'intero|totale|per intero|saldo complet\w*|"
+    r"salder\w*|whole|in full|everything|the balance|full amount|all (?:of it|invoices|the)|"
+    r"clear the account)\b"
 )
 _PART = re.compile(
-    r"\b(?:acconto|una parte|parzial\w*|il resto|il residuo|intanto|per ora|un terzo|meta (?:subito|ora|adesso)|part payment|on account|the rest|remaining|remainder|the balance (?:in|later|next)|half now)\b"
+    r"\b(?:acconto|una parte|parzial\w*|il resto|il residuo|intanto|per ora|un terzo|meta (?:subito|ora|"
+    r"adesso)|part payment|on account|the rest|remaining|remainder|the balance (?:in|later|next)|"
+    r"half now)\b"
 )
 _HALF = re.compile(
-    r"\b(?:la meta|meta (?:subito|ora|adesso|dell'importo|del dovuto|della fattura)|il 50\s?%|half(?! of the (?:batch|goods|tiles)))\b"
+    r"\b(?:la meta|meta (?:subito|ora|adesso|dell'importo|del dovuto|della fattura)|il 50\s?%|"
+    r"half(?! of the (?:batch|goods|tiles)))\b"
 )
 _REST = re.compile(
     r"\b(?:resto|residuo|restant\w*|rest|remaining|remainder|difference|differenza|balance|altra meta)\b"
 )
 _REF = re.compile(
-    r"\b(?:cro|trn|utr|riferimento(?: bonifico)?|reference|check #|mandato n\.?)\s*(?:n\.?|nr\.?|no\.?|:|#)?\s*((?=[a-z0-9]*\d)[a-z0-9]{3,35})\b"
+    r"\b(?:cro|trn|utr|riferimento(?: bonifico)?|reference|check #|mandato n\.?)\s*(?:n\.?|nr\.?|no\.?|"
+    r":|#)?\s*((?=[a-z0-9]*\d)[a-z0-9]{3,35})\b"
 )
 _CONTACT = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+")
 
@@ -228,7 +178,7 @@ def _promise(
 
 def _label_ceiling(sure: float) -> float:
     """A fact of a promise is no surer than that it is one, but for a rounding at the top."""
-    return min(1.0, sure + 0.15)
+    return min(1.0, sure + 0.05)
 
 
 def _promised_days(looked: Looked, clauses: list[_Clause]) -> Iterator[tuple[SpokenDay, float]]:
@@ -273,7 +223,8 @@ def _promised_amounts(looked: Looked, clauses: list[_Clause]) -> list[tuple[Spok
             if not _PAYING.search(clause.plain) and len(looked.tokens) > 8:
                 confidence = min(confidence, 0.8)
             if re.search(
-                r"\b(?:fattura|ft|invoice|differenza|difference|sconto|discount|spese|costs|trasporto|rispetto a|invece (?:di|dei))\b[^.;]{0,25}$",
+                r"\b(?:fattura|ft|invoice|differenza|difference|sconto|discount|spese|costs|trasporto|"
+                r"rispetto a|invece (?:di|dei))\b[^.;]{0,25}$",
                 before,
             ):
                 confidence = min(confidence, 0.7)
@@ -315,9 +266,12 @@ def _parts(
 # -- out of office ---------------------------------------------------------------------------------------
 
 _BACK = re.compile(
-    r"\b(?:rientr\w*|torn[oaei]\w*|riapr\w*|riapertura|riprend\w*|di nuovo|operativ\w*|riprender\w*|rispondero|rispondiamo|"
-    r"ricontatter\w*|disponibil\w*|raggiungibile|ritorno|legger\w*|lett[ao]|ritrov\w*|rivediamo|mi trovate|sentiamo|"
-    r"back|return\w*|reopen\w*|resum\w*|again|reach me|see you|joining|answer|reply|available|read|expect)\b"
+    r"\b(?:rientr\w*|torn[oaei]\w*|riapr\w*|riapertura|riprend\w*|di nuovo|operativ\w*|riprender\w*|"
+    r"rispondero|rispondiamo|"
+    r"ricontatter\w*|disponibil\w*|raggiungibile|ritorno|legger\w*|lett[ao]|ritrov\w*|rivediamo|"
+    r"mi trovate|sentiamo|"
+    r"back|return\w*|reopen\w*|resum\w*|again|reach me|see you|joining|answer|reply|available|read|"
+    r"expect)\b"
 )  # fmt: skip
 
 

@@ -29,17 +29,23 @@ BUCKETS = 1 << 14
 _CUE, _PAIR, _WORD, _PIECE, _SHAPE = 0.55, 0.22, 1.0, 0.8, 0.35
 
 _CLOSING = re.compile(
-    r"^\W*(?:(?:cordiali|distinti|cari|tanti|un|i (?:piu|miei)(?: migliori)?) salut[oi]|cordialmente|cordialita|saluti|"
-    r"(?:kind|best|warm)(?: kind)? regards|regards|with kind regards|yours (?:sincerely|faithfully)|best|cheers|"
-    r"buona giornata|buon lavoro|in fede|a disposizione, saluti|grazie e saluti|many thanks|thanks|grazie)\W*$"
+    r"^\W*(?:(?:cordiali|distinti|cari|tanti|un|i (?:piu|miei)(?: migliori)?) salut[oi]|cordialmente|"
+    r"cordialita|saluti|"
+    r"(?:kind|best|warm)(?: kind)? regards|regards|with kind regards|yours (?:sincerely|faithfully)|"
+    r"best|cheers|"
+    r"buona giornata|buon lavoro|in fede|a disposizione, saluti|grazie e saluti|many thanks|thanks|"
+    r"grazie)\W*$"
 )
 _GREETING = re.compile(
-    r"^\W*(?:buon(?:giorno|asera|di| pomeriggio)|salve|ciao|gent\w*|spett\S*|egregi\w*|hello|hi|hiya|dear|good "
+    r"^\W*(?:buon(?:giorno|asera|di| pomeriggio)|salve|ciao|gent\w*|spett\S*|egregi\w*|hello|hi|hiya|"
+    r"dear|good "
     r"(?:morning|afternoon|day)|morning|respected)\b[^,\n.!]{0,40}[,!.]?\W*"
 )
 _FOOTER = re.compile(
-    r"(?:riservat\w+ (?:ai|esclusivamente)|informativa privacy|e-?mail is confidential|prima di stampare|before printing|"
-    r"inviato da(?:l mio)? |sent from my|get outlook|scaricato da|reg\. ue 2016/679|ricevuto per errore|received it by mistake)"
+    r"(?:riservat\w+ (?:ai|esclusivamente)|informativa privacy|e-?mail is confidential|"
+    r"prima di stampare|before printing|"
+    r"inviato da(?:l mio)? |sent from my|get outlook|scaricato da|reg\. ue 2016/679|ricevuto per errore|"
+    r"received it by mistake)"
 )
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+")
 _LINK = re.compile(r"(?:https?://|www\.)\S{1,300}")
@@ -48,7 +54,7 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d[\d.,/:-]*|[?!]")
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A text prepared to be read. body: folded, without greeting, signature and footer; days, amounts: in it."""
+    """A text prepared to be read. body: folded, no greeting, signature or footer; days, amounts: in it."""
 
     body: str
     tokens: tuple[str, ...]
@@ -58,7 +64,7 @@ class Looked:
 
 
 def body_of(text: str) -> str:
-    """The words that say something: no greeting, closing, signature or footer; all of it if nothing is left."""
+    """The words that say something: no greeting, closing, signature, footer; all if nothing is left."""
     kept: list[str] = []
     for line in text.splitlines():
         plain = plain_text(line.strip())

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saldo.analytics.replies.features import BUCKETS, Looked, cue_matches, features, place_of, word_features
+from saldo.analytics.replies.features import BUCKETS, Looked, cue_matches, place_of, word_features
 
 LABELS = (
     "promise",

@@ -1,1 +1,1 @@
-"""What the reading of replies learns from and is measured on: hand-written replies and the world's phrasings."""
+"""What the reading of replies learns from and is measured on: written by hand, and by the simulated world."""

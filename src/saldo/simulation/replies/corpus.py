@@ -24,11 +24,13 @@ _SEED = 20260311
 _TIMES = 4  # a phrasing is written out so often, with other days, names and surroundings
 LABEL_OF_KIND = {
     "promise": "promise", "plan_accepted": "promise", "already_paid": "paid", "dispute": "dispute",
-    "question": "question", "out_of_office": "out_of_office", "wrong_person": "wrong_contact", "angry": "angry",
+    "question": "question", "out_of_office": "out_of_office", "wrong_person": "wrong_contact",
+    "angry": "angry",
 }  # fmt: skip
 # What the reasons of the world's disputes are called in disputes.models.Dispute.Reason.
 REASONS_OF_WORLD = {
-    "missing_pod": ("delivery", "missing_document", "quantity"), "price": ("price",), "quality": ("quality", "return"),
+    "missing_pod": ("delivery", "missing_document", "quantity"), "price": ("price",),
+    "quality": ("quality", "return"),
     "discount_taken": ("price",),
 }  # fmt: skip
 
@@ -52,7 +54,13 @@ def hand_written() -> list[Example]:
 
 
 def held_out() -> list[Example]:
+    """Families of replies that nothing was learnt from; the cues were written after them."""
     return _read("held_out.txt")
+
+
+def held_out_later() -> list[Example]:
+    """Held-out replies that were written last, after the cues, the lessons and the model."""
+    return _read("held_out_later.txt")
 
 
 def _read(name: str) -> list[Example]:
