@@ -17,6 +17,7 @@ from saldo.core import (
     mail_reasons,
     model_reasons,
     playbook_reasons,
+    reply_reasons,
     risk_reasons,
     warning_reasons,
 )
@@ -201,7 +202,7 @@ _EN: dict[str, Wording] = {
 
 _OTHERS = (
     cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons, forecast_reasons,
-    playbook_reasons, mail_reasons,
+    playbook_reasons, mail_reasons, reply_reasons,
 )  # fmt: skip
 WORDINGS: dict[str, dict[str, Wording]] = {
     "it": _IT | {code: wording for each in _OTHERS for code, wording in each.IT.items()},
