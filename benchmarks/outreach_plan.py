@@ -112,7 +112,9 @@ def _blocks(items: pl.DataFrame, draws: np.random.Generator) -> pl.DataFrame:
     codes = draws.choice(["promised", "disputed", "planned", "held", "in_flight"], chosen.height)
     return chosen.with_columns(
         pl.Series("code", codes), pl.lit(AS_OF + timedelta(days=9)).alias("until_date"),
-        pl.when(pl.Series(draws.random(chosen.height) < 0.5)).then(pl.col("balance_mills") // 3).alias("mills"),
+        pl.when(pl.Series(draws.random(chosen.height) < 0.5))
+        .then(pl.col("balance_mills") // 3)
+        .alias("mills"),
         pl.col("item_id").alias("ref"),
     ).select(*BLOCKS)  # fmt: skip
 
@@ -151,11 +153,14 @@ def _ways(draws: np.random.Generator, accounts: int) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def make_plan(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """What a day does after its facts are gathered."""
+def make_plan(frames: dict[str, pl.DataFrame], ids: list[int] | None = None) -> pl.DataFrame:
+    """What a day does after its facts are gathered. ids: of the playbooks' versions."""
     out = left_out(frames["items"], frames["blocks"], frames["covers"], RULES)
+    numbered = playbooks()
+    if ids is not None:
+        numbered = [(version, book) for version, (_, book) in zip(ids, numbered, strict=True)]
     return plan(
-        playbooks(), frames["accounts"], with_asked(frames["items"], out), frames["sent"], frames["ways"],
+        numbered, frames["accounts"], with_asked(frames["items"], out), frames["sent"], frames["ways"],
         AS_OF, AS_OF - timedelta(days=1), RULES, True, out,
     )  # fmt: skip
 
@@ -165,6 +170,28 @@ def bench_plan(accounts: int = ACCOUNTS_COUNT) -> Result:
     frames = make_frames(accounts, ITEMS_EACH)
     with measured("plan of a day, from frames", "< 60 s for 100,000 accounts") as result:
         planned = make_plan(frames)
+    return _told(result, planned, accounts)
+
+
+def bench_kept_plan(accounts: int = ACCOUNTS_COUNT) -> Result:
+    """The plan of a day, planned and kept by COPY; Django is set up, on a database of its own."""
+    frames = make_frames(accounts, ITEMS_EACH)
+    base, versions, day_run_id = _world(accounts)
+    from saldo.collection.playbook_actions import keep_plan
+
+    shifted = {
+        name: frame.with_columns(pl.col("account_id") + base) if "account_id" in frame.columns else frame
+        for name, frame in frames.items()
+    }
+    del frames
+    with measured("plan of a day, planned and kept", "< 60 s for 100,000 accounts") as result:
+        planned = make_plan(shifted, versions)
+        kept = keep_plan(day_run_id, planned)
+    assert kept == planned.height
+    return _told(result, planned, accounts)
+
+
+def _told(result: Result, planned: pl.DataFrame, accounts: int) -> Result:
     lines = int(planned["items"].list.len().sum())
     result.figures = {
         "accounts/s": round(accounts / result.seconds),
@@ -176,5 +203,48 @@ def bench_plan(accounts: int = ACCOUNTS_COUNT) -> Result:
     return result
 
 
+def _world(accounts: int) -> tuple[int, list[int], int]:
+    """Accounts, playbook versions and a day run in the database: the id before the first account, ids."""
+    from datetime import UTC, datetime
+
+    from django.db import connection
+
+    from saldo.collection.models import PlaybookVersion
+    from saldo.core.context import Context
+    from saldo.identity.operations import ensure_company, fix_known_at, open_day_run
+
+    ctx = Context("bench", AS_OF, lambda: datetime.now(UTC))
+    company = ensure_company(ctx, "OUTREACH")
+    at = datetime.now(UTC)
+    with connection.cursor() as cursor:
+        for sql in (_CUSTOMERS, _ACCOUNTS_OF):
+            cursor.execute(sql, {"n": accounts, "company": company.id, "at": at})
+        cursor.execute("SELECT min(id) FROM parties_customeraccount WHERE company_id = %s", [company.id])
+        ((first,),) = cursor.fetchall()
+    versions = [
+        PlaybookVersion.objects.create(
+            company_id=company.id, code=book.code, version=1, content="", digest=book.code, actor="bench",
+            recorded_at=at,
+        ).id
+        for _, book in playbooks()
+    ]  # fmt: skip
+    run = open_day_run(fix_known_at(ctx.within(company.id), company.id), 1, "bench", "0" * 64)
+    return first, versions, run.id
+
+
+_CUSTOMERS = """
+INSERT INTO parties_customer (name, search_text, sort_name, vat_number, tax_code, country, address, zip_code,
+                              city, province)
+SELECT 'Cliente ' || n, 'CLIENTE ' || n, 'CLIENTE ' || n, '', '', 'IT', '', '', '', ''
+  FROM generate_series(1, %(n)s) n
+"""
+_ACCOUNTS_OF = """
+INSERT INTO parties_customeraccount (company_id, customer_id, code, segment, terms_text, recorded_at)
+SELECT %(company)s, id, 'C' || id, '', '', %(at)s FROM (
+    SELECT id FROM parties_customer WHERE name LIKE 'Cliente %%' ORDER BY id DESC LIMIT %(n)s) c
+ ORDER BY id
+"""
+
+
 if __name__ == "__main__":
-    print(bench_plan(ACCOUNTS_COUNT // 10 if "--small" in sys.argv else ACCOUNTS_COUNT))
+    print(bench_plan(ACCOUNTS_COUNT // 10 if "--small" in sys.argv else ACCOUNTS_COUNT).line())

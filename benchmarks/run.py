@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cash, forecast_speed, forecasts
+from benchmarks import cash, forecast_speed, forecasts, outreach_plan, outreach_render
 from benchmarks.measure import Result, measured
 from benchmarks.simulated import bench_simulated_day, bench_world
 from benchmarks.world import AS_AT, MAPPING, write_installments
@@ -202,11 +202,13 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the database")
     parser.add_argument(
         "--only",
-        help="names of parts, comma separated: import, day, aging, pages, world, simulated, cash, forecasts",
+        help="names of parts, comma separated: import, day, aging, pages, world, simulated, cash, plan, "
+        "render, forecasts",
     )
     options = parser.parse_args()
     scale = 10 if options.small else 1
-    parts = set((options.only or "import,day,aging,pages,world,simulated,cash,forecasts").split(","))
+    every = "import,day,aging,pages,world,simulated,cash,plan,render,forecasts"
+    parts = set((options.only or every).split(","))
     _setup()
     results: list[Result] = []
 
@@ -239,6 +241,10 @@ def main() -> None:
                     cash.DEVELOPMENT_SEED, *(["--days", "20", "--warm", "20"] if options.small else [])
                 )
             )
+        if "plan" in parts:
+            add(outreach_plan.bench_kept_plan(outreach_plan.ACCOUNTS_COUNT // scale))
+        if "render" in parts:
+            add(*outreach_render.bench_render(scale))
         if "forecasts" in parts:
             results += forecast_speed.speed(small=options.small)
             small = ["--size", "small", "--rounds", "20"] if options.small else []
