@@ -19,7 +19,7 @@ from saldo.core.words import date_text
 from saldo.ledger.models import Item
 from saldo.outreach.facts import ItemTold, items_told, receivers
 from saldo.outreach.invoice_copies import copies_of
-from saldo.outreach.letters.codes import code_of, transfer_of
+from saldo.outreach.letters.codes import transfer_of
 from saldo.outreach.letters.typeset import Block, Letter, Letterhead, Sheet, blocks_of, pdf
 from saldo.outreach.models import Message
 from saldo.outreach.statements import notes_of, statement, statement_blocks
@@ -213,7 +213,7 @@ def _letter(
         # By PEC the receipt stands for the card that the post brings back.
         service=_REGISTERED[message.language] if is_formal and message.channel == LETTER else "",
         is_signed=is_formal,
-        code=code_of(transfer, message.language) if transfer else None,
+        transfer=transfer,
         sheet=sheet,
     )
 

@@ -11,7 +11,6 @@ from stdnum import iban as iban_number
 from saldo.core.message_facts import MessageFacts, remittance_text, spaced_iban
 from saldo.core.money import from_mills
 from saldo.core.words import money_text
-from saldo.outreach.letters.typeset import PaymentCode
 
 # The standard's bounds: euro only, 0.01 to 999,999,999.99, payee of 70 and text of 140 characters.
 _MIN_MILLS, _MAX_MILLS = 10, 999_999_999_990
@@ -27,6 +26,15 @@ class Transfer:
     bic: str
     mills: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCode:
+    """An image of the code as SVG, its words for who cannot see it, and what stands beside it."""
+
+    svg: str
+    alt: str
+    lines: tuple[str, ...]
 
 
 def transfer_of(facts: MessageFacts, language: str) -> Transfer | None:

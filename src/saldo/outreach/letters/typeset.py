@@ -15,6 +15,7 @@ from typing import Any
 import typst
 
 from saldo.core.text_tables import Paragraph, Table, blocks
+from saldo.outreach.letters.codes import Transfer, code_of
 
 STANDARD = "a-2b"
 _WORDS = {
@@ -33,15 +34,6 @@ Block = Heading | Paragraph | Table
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentCode:
-    """An image of the QR code as SVG, and what stands beside it."""
-
-    svg: str
-    alt: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Letterhead:
     name: str
     lines: tuple[str, ...] = ()
@@ -51,7 +43,7 @@ class Letterhead:
 @dataclass(frozen=True, slots=True)
 class Letter:
     """address: the lines in the envelope's window; service: above them ("Raccomandata A/R"). sheet: what
-    follows on a page of its own. is_signed: with a line for the signature."""
+    follows on a page of its own. is_signed: with a line for the signature. transfer: what its QR code says."""
 
     head: Letterhead
     address: tuple[str, ...]
@@ -60,7 +52,7 @@ class Letter:
     blocks: tuple[Block, ...]
     service: str = ""
     is_signed: bool = False
-    code: PaymentCode | None = None
+    transfer: Transfer | None = None
     sheet: tuple[Block, ...] = ()
 
 
@@ -86,7 +78,7 @@ def pdf(
         "author": documents[0].head.name if documents else "",
         "words": _WORDS[language],
         "duplex": duplex,
-        "documents": [_data(each) for each in documents],
+        "documents": [_data(each, language) for each in documents],
     }
     made = _compiler().compile(
         input=_source(),
@@ -112,7 +104,7 @@ def _compiler() -> typst.Compiler:
     return found
 
 
-def _data(document: Letter | Sheet) -> dict[str, Any]:
+def _data(document: Letter | Sheet, language: str) -> dict[str, Any]:
     head = document.head
     told: dict[str, Any] = {
         "kind": "letter" if isinstance(document, Letter) else "sheet",
@@ -121,7 +113,7 @@ def _data(document: Letter | Sheet) -> dict[str, Any]:
         "blocks": [_block(each) for each in document.blocks],
     }
     if isinstance(document, Letter):
-        code = document.code
+        code = document.transfer and code_of(document.transfer, language)
         told |= {
             "service": document.service,
             "address": list(document.address),
