@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.utils.translation import gettext_lazy
 
+from saldo.core.money import to_mills
 from saldo.core.playbook import Playbook, Step, When
+from saldo.core.playbook_diff import StepChange
 from saldo.core.playbook_problems import Problem
-from saldo.core.playbook_words import day_words, minimum_words, timing_words, when_words
+from saldo.core.playbook_words import amount_words, day_words, minimum_words, timing_words, when_words
+from saldo.core.words import percent_text
+from saldo.interfaces.web import playbook_labels
 from saldo.interfaces.web.labels import label
 from saldo.interfaces.web.playbook_strip import Strip, strip
 from saldo.interfaces.web.templatetags.saldo import language
@@ -106,7 +111,7 @@ def is_given(values: Mapping[str, str]) -> bool:
 @register.filter
 def extras(values: Mapping[str, str]) -> list[str]:
     """What a step says beyond its first fields, so that it is seen while they are folded."""
-    told = []
+    told = [label("step_mode", "automatic")] if values.get("mode") == "automatic" else []
     for key, name in _EXTRAS.items():
         if value := values.get(key):
             told.append(f"{name} {value}")
@@ -118,3 +123,47 @@ def extras(values: Mapping[str, str]) -> list[str]:
     if values.get("owner") not in ("", "collector", None):
         told.append(label("step_owner", values["owner"]))
     return told
+
+
+@register.filter
+def step_place(form: Any, step: str) -> int | None:
+    """The place in the form of the step that a problem names."""
+    for place, each in enumerate(form.steps if form else (), start=1):
+        if (each.values.get("code") or f"n. {place}") == step:
+            return place
+    return None
+
+
+@register.filter
+def field_name(name: str) -> str:
+    """A key of the text as the form calls it; those of the segment say so."""
+    of, _dot, key = name.rpartition(".")
+    language_of = key if key in ("it", "en") else ""
+    word = playbook_labels.FIELDS.get(of if language_of else key, key)
+    told = f"{word} ({language_of})" if language_of else str(word)
+    return (
+        f"{playbook_labels.FIELDS['segment']}: {told}"
+        if of.startswith("segment") and not language_of
+        else told
+    )
+
+
+@register.filter
+def field_value(text: str, name: str) -> str:
+    """A value of the text in the reader's words."""
+    key = name.rpartition(".")[2]
+    if table := playbook_labels.VALUES.get(key):
+        return ", ".join(label(table, code) for code in text.split(", "))
+    if key.startswith(("min_open", "max_open", "min_amount")):
+        return amount_words(to_mills(Decimal(text)), language())
+    if key == "min_share":
+        return percent_text(float(text), language())
+    return day_words(int(text), language()) if key in ("day", "until_day") else text
+
+
+@register.filter
+def in_short(change: StepChange) -> str:
+    """A step that is new or gone: when it comes, and how."""
+    told = {each.name: each.after or each.before for each in change.fields}
+    words = [field_value(told[key], key) for key in ("day", "channel", "tone") if key in told]
+    return " · ".join(words)
