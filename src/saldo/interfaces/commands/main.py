@@ -21,6 +21,8 @@ OWN = {
     "import": "importing:import_command",
     "day": "figures:day",
     "worklist": "figures:worklist",
+    "template": "wording:template",
+    "letters": "wording:letters",
     "train": "learning:train",
     "models": "learning:models",
     "forecast": "learning:forecast",

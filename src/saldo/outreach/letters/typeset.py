@@ -43,7 +43,7 @@ class Letterhead:
 @dataclass(frozen=True, slots=True)
 class Letter:
     """address: the lines in the envelope's window; service: above them ("Raccomandata A/R"). sheet: what
-    follows on a page of its own. is_signed: with a line for the signature. transfer: what its QR code says."""
+    follows on a page of its own. is_signed: with a line for the signature. transfer: what its code says."""
 
     head: Letterhead
     address: tuple[str, ...]
