@@ -41,6 +41,7 @@ class Peer:
         self.envelopes: list[tuple[str, list[str]]] = []
         self.arrived: Counter[str] = Counter()
         self.lock = threading.Lock()
+        self.is_reading = threading.Event()
 
     def keep(self, envelope: Any) -> None:
         made = message_from_bytes(envelope.content, policy=policy.default)
@@ -68,6 +69,7 @@ class Peer:
         return "250 OK"
 
     async def handle_DATA(self, server: Server, session: Any, envelope: Any) -> str:
+        self.is_reading.set()
         await asyncio.sleep(self.slow_seconds)
         if self.at.get("content") == DROP_AND_KEEP:
             self.keep(envelope)

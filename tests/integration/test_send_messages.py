@@ -315,11 +315,11 @@ def test_a_late_answer_is_heard_unless_a_person_was_quicker(post: Post) -> None:
         message = world.waiting(f"C{said}", address=f"{said}@beta.example")
         begun = send_messages._begin(world.ctx, message)
         assert isinstance(begun, send_messages.Begun)
+        handed = send_messages.hand_over(world.ctx, begun.message, begun.rules, 1)
         send(later(world.ctx, minutes=30), message)
         assert deliveries.state_of(message) == UNKNOWN
         if said is not None:
             resolve(world.ctx, message, said)
-        handed = send_messages.hand_over(world.ctx, begun.message, begun.rules, 1)
         assert send_messages._record(world.ctx, begun, handed) == state
 
 

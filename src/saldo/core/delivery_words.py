@@ -34,6 +34,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "told_by_person": ("indicato da una persona", "told by a person"),
     "again": ("rimesso in coda da una persona", "queued again by a person"),
     "not_checked": ("i controlli prima dell'invio non sono riusciti", "the checks before sending failed"),
+    "overtaken": ("ripreso da un altro processo prima dell'invio", "another process took it first"),
     "not_made": ("non è stato possibile comporlo", "it could not be made"),
     "channel_failed": ("il canale si è interrotto: forse è partito", "the channel broke: it may have left"),
     "channel_not_set_up": ("il canale non è configurato", "the channel is not set up"),

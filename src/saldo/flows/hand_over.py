@@ -11,13 +11,14 @@ from django.db import InterfaceError, OperationalError
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.playbook import EMAIL, FORMAL_NOTICE, LETTER, PEC, PORTAL, PURPOSES, SMS
-from saldo.core.sending import SendingRules
+from saldo.core.sending import SENDING, SendingRules
 from saldo.core.text_tables import html_of
 from saldo.intake.operations import keep_document
 from saldo.outreach.channels import email, letter_folder, pec, portal, sms
 from saldo.outreach.channels.config import CompanyChannels, channels
 from saldo.outreach.channels.mime import BadAddress
 from saldo.outreach.channels.outgoing import Answer, Outgoing, failed, try_again, unknown
+from saldo.outreach.deliveries import last
 from saldo.outreach.links import OWN_HEADER, open_pixel, reply_address, unsubscribe_headers
 from saldo.outreach.models import Message
 from saldo.outreach.rendering import attachments_of, letter_pdf
@@ -50,7 +51,11 @@ class NotSetUp(Exception):
 
 
 def hand_over(ctx: Context, message: Message, rules: SendingRules, attempt: int) -> Handed:
-    """Make the message's bytes, keep them, hand them over. Never raises: what goes wrong is the answer."""
+    """Make the message's bytes, keep them, hand them over. Never raises: what goes wrong is the answer.
+
+    Just before it lets go it looks whether the attempt is still its own: where the session was lost, somebody
+    may have called the outcome unknown meanwhile and decided about it.
+    """
     code = message.company.code
     document_id = None
     try:
@@ -58,6 +63,9 @@ def hand_over(ctx: Context, message: Message, rules: SendingRules, attempt: int)
         raw, suffix, deed = ready
         if raw is not None:
             document_id = keep_document(ctx, f"message-{message.id}-{attempt}.{suffix}", raw)
+        newest = last(message.id)
+        if newest is None or (newest.state, newest.attempt) != (SENDING, attempt):
+            return Handed(failed("overtaken"), document_id)
     except BadAddress:
         return Handed(failed("address_invalid", message.to_address, is_bad_address=True))
     except NotSetUp:
