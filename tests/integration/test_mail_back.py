@@ -581,3 +581,41 @@ def test_received_when_the_message_says_if_that_can_be(world: World, reads: Read
         row = reply_of(taken(mail_world.answer(message, f"Il {stated}", Date=stated)))
         assert row.received_at == expected
     assert replace(context()).clock() == mail_world.NOW
+
+
+def test_a_second_opinion_is_asked_only_where_one_is_configured(
+    world: World, reads: Reads, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    from saldo.flows.second_opinion import ask
+    from saldo.outreach import drafting
+
+    given: list[list[drafting.Turn]] = []
+
+    def endpoint(thread: list[drafting.Turn]) -> drafting.Opinion:
+        given.append(thread)
+        return drafting.Opinion("promise", date(2026, 3, 20), None)
+
+    monkeypatch.setattr(drafting, "second_opinion", endpoint)
+    message = world.message()
+    world.message(body="Another message, of which it is told nothing.")
+    jobs = ProcrastinateJob.objects.filter(task_name="saldo.second_opinion")
+    first = taken(mail_world.answer(message, "Boh, vediamo")).reply_id or 0
+    assert not jobs.exists() and not ask(context(), first) and not given
+    path = tmp_path / "channels.toml"
+    path.write_text(path.read_text() + '[drafting]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\n')
+    assert config.channels().companies == ("ALFA",) and drafting.is_on()
+    second = taken(mail_world.answer(message, "Boh, vediamo il 20")).reply_id or 0
+    assert [job.args for job in jobs] == [{"reply_id": second}]
+    assert ask(context(), second)
+    assert [(turn.sender, turn.text) for turn in given[0]] == [
+        ("us", message.body), ("customer", "Boh, vediamo il 20"),
+    ]  # fmt: skip
+    proposal = propose(context(), second)
+    assert (proposal.act, proposal.zone, proposal.one_key) == ("promise", "middle", False)
+    assert proposal.fields["promised_date"] == date(2026, 3, 20)
+    reads("promise", promised_date=date(2026, 3, 20))
+    third = taken(mail_world.answer(message, "Paghiamo il 20 marzo")).reply_id or 0
+    assert not ask(context(), third), "what is sure needs no second opinion"
+    assert jobs.count() == 1

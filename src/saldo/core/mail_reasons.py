@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from saldo.core.reply_reasons import LABELS
 from saldo.core.words import date_text, number_text
 
 Params = Mapping[str, Any]
@@ -66,6 +67,9 @@ IT: dict[str, Wording] = {
     "reply_other_currency": lambda p: (
         f"parla di {p['currency']}, ma non c'è niente di aperto in quella valuta"
     ),
+    "reply_second_opinion": lambda p: (
+        f"un secondo parere, chiesto fuori, vi legge {LABELS['it'][p['label']]}"
+    ),
     "reply_nothing_owed": lambda p: "il cliente non ha più niente di scaduto o aperto",
     "reply_legal": lambda p: "parla di avvocati o di vie legali",
     "reply_insolvent": lambda p: "parla di una procedura di insolvenza",
@@ -120,6 +124,9 @@ EN: dict[str, Wording] = {
     "reply_conditional": lambda p: "it sets a condition",
     "reply_plan": lambda p: "it proposes several installments: a plan has to be agreed",
     "reply_other_currency": lambda p: f"it speaks of {p['currency']}, but nothing is open in that currency",
+    "reply_second_opinion": lambda p: (
+        f"a second opinion, asked outside, reads {LABELS['en'][p['label']]} in it"
+    ),
     "reply_nothing_owed": lambda p: "the customer owes nothing any more",
     "reply_legal": lambda p: "it speaks of lawyers or legal steps",
     "reply_insolvent": lambda p: "it speaks of insolvency proceedings",

@@ -23,6 +23,8 @@ from django.db import transaction
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.flows import reply_acts, understand_reply
+from saldo.flows.jobs import defer_second_opinion
+from saldo.flows.second_opinion import is_wanted
 from saldo.flows.understand_reply import (
     ACTS,
     COMPLAINT,
@@ -41,7 +43,7 @@ from saldo.flows.understand_reply import (
 from saldo.identity.models import User
 from saldo.identity.queries import roles
 from saldo.ledger.owed import deciding
-from saldo.outreach import replies, reply_changes
+from saldo.outreach import drafting, replies, reply_changes
 from saldo.outreach.models import ReplyReading
 from saldo.outreach.replies import ASSIGNED, BRAKE, MAY_HANDLE, REOPENED, ReplyRow
 from saldo.parties.queries import SYSTEM, visible_accounts
@@ -135,11 +137,12 @@ def understand(ctx: Context, reply_id: int, may_act: bool, opts_out: bool = Fals
     row = replies.row_of(machine, reply_id)
     facts = understand_reply.read(machine, row)
     row = replies.row_of(machine, reply_id)
-    if not may_act or row.account_id is None:
-        return
-    act, data = _by_itself(machine, row, facts, opts_out)
-    if act:
-        _handled(machine, row, act, data, "")
+    if may_act and row.account_id is not None:
+        act, data = _by_itself(machine, row, facts, opts_out)
+        if act:
+            _handled(machine, row, act, data, "")
+    if drafting.is_on() and is_wanted(replies.row_of(machine, reply_id)):
+        defer_second_opinion(reply_id)
 
 
 def _by_itself(

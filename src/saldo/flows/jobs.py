@@ -15,6 +15,7 @@ DAY_TASK = "saldo.run_day"
 APPLY_TASK = "saldo.apply_cash"
 TRAIN_TASK = "saldo.train_models"
 READ_MAIL_TASK = "saldo.read_mail"
+OPINION_TASK = "saldo.second_opinion"
 SEND_TASK = "saldo.send_message"
 # Thousands of messages wait behind an import or a day, not before it.
 SEND_PRIORITY = -1
@@ -77,6 +78,11 @@ def defer_read_mail(mailbox: str) -> bool:
     except AlreadyEnqueued:
         return False
     return True
+
+
+def defer_second_opinion(reply_id: int) -> None:
+    """Ask the configured endpoint what a reply says, after the caller's transaction."""
+    app.configure_task(OPINION_TASK).defer(reply_id=reply_id)
 
 
 def _send_key(message_id: int) -> str:

@@ -22,6 +22,7 @@ from saldo.flows.jobs import (
     CONFIRM_TASK,
     DAY_TASK,
     IMPORT_TASK,
+    OPINION_TASK,
     READ_MAIL_TASK,
     SEND_TASK,
     TRAIN_TASK,
@@ -29,6 +30,7 @@ from saldo.flows.jobs import (
     defer_read_mail,
 )
 from saldo.flows.read_mail import fetch
+from saldo.flows.second_opinion import ask
 from saldo.flows.send_messages import send, sweep
 from saldo.flows.train_models import train
 from saldo.interfaces import clock
@@ -99,6 +101,13 @@ def read_mail(mailbox: str) -> None:
         return
     if fetched.more:
         defer_read_mail(mailbox)
+
+
+@app.task(name=OPINION_TASK)
+def second_opinion(reply_id: int) -> None:
+    """Ask about a reply that the classifier was not sure of. No answer is no failure."""
+    close_old_connections()
+    ask(_context("system:mail", "it"), reply_id)
 
 
 @app.periodic(cron="*/3 * * * *")

@@ -25,6 +25,8 @@ from saldo.core.errors import SaldoError
 
 FILE_NAME = "channels.toml"
 EVERY_COMPANY = "*"
+# What the file also tells, besides companies: [drafting] is read by outreach/drafting.py.
+NO_COMPANIES = ("public_url", "drafting")
 NONE, STARTTLS, TLS = "none", "starttls", "tls"
 SECURITIES = (NONE, STARTTLS, TLS)
 SMTP_PORTS = {NONE: 25, STARTTLS: 587, TLS: 465}
@@ -182,7 +184,7 @@ def parse(data: Mapping[str, Any], path: Path) -> Channels:
     public_url = root.text("public_url").rstrip("/")
     if public_url and urlsplit(public_url).scheme not in ("http", "https"):
         root.wrong("public_url", "http:// or https://")
-    by_company = {code: _company(root.table(code), code) for code in data if code != "public_url"}
+    by_company = {code: _company(root.table(code), code) for code in data if code not in NO_COMPANIES}
     return Channels(public_url, by_company)
 
 
