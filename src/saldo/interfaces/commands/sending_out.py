@@ -122,11 +122,14 @@ def unknown(company: str | None, as_json: bool) -> None:
 
 @send.command("resolve")
 @click.argument("message_id", type=int, metavar="ID")
-@click.option("--sent/--not-sent", "was_sent", required=True, default=None, help="What became of it.")
+@click.option("--sent", "was_sent", is_flag=True, help="It has left.")
+@click.option("--not-sent", "was_not_sent", is_flag=True, help="It has not left.")
 @click.option("--note", default="", help="How one knows.")
 @command
-def resolve(message_id: int, was_sent: bool, note: str) -> None:
+def resolve(message_id: int, was_sent: bool, was_not_sent: bool, note: str) -> None:
     """Say what became of a message of unknown outcome."""
+    if was_sent == was_not_sent:
+        raise click.UsageError("say which: --sent or --not-sent")
     prepare()
     from saldo.flows.send_messages import resolve as say
 
