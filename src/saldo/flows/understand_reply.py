@@ -211,6 +211,13 @@ def _meant(row: ReplyRow, owed: Sequence[ItemRow]) -> list[int]:
     return _named(row, owed) or [item.id for item in owed if item.id in asked]
 
 
+def _sums_up(owed: Sequence[ItemRow], item_ids: Sequence[int], mills: int | None) -> bool:
+    """Whether the amount is just what the items come to: then each speaks for the other."""
+    return mills is not None and mills == sum(
+        to_mills(one.balance) for one in owed if one.id in set(item_ids)
+    )
+
+
 def _mills(row: ReplyRow, owed: Sequence[ItemRow], name: str, filled: _Filled) -> int | None:
     """An amount that the reply states; none where it is in a currency that the account does not owe."""
     mills = row.facts.get(name)
@@ -228,7 +235,8 @@ def _promise(ctx: Context, row: ReplyRow) -> _Filled:
     filled.fields = {"promised_date": day, "amount_mills": amount, "item_ids": _named(row, owed)}
     if not owed:
         filled.lacks("reply_nothing_owed")
-    if day is None or not _is_sure(row, "promised_date", "amount_mills", "items"):
+    sums_up = _sums_up(owed, filled.fields["item_ids"], amount)
+    if day is None or not _is_sure(row, "promised_date", "items", *(() if sums_up else ("amount_mills",))):
         filled.lacks("reply_no_facts")
     elif day < ctx.as_of:
         filled.lacks("reply_date_passed", date=day.isoformat())
@@ -259,9 +267,10 @@ def _paid(ctx: Context, row: ReplyRow) -> _Filled:
         "amount_mills": _mills(row, owed, "paid_mills", filled),
         "paid_date": day if day is None or day <= ctx.as_of else None,
     }
+    sums_up = _sums_up(owed, filled.fields["item_ids"], filled.fields["amount_mills"])
     if not owed:
         filled.lacks("reply_nothing_owed")
-    elif not _is_sure(row, "items", "paid_mills", "paid_date"):
+    elif not _is_sure(row, "items", "paid_date", *(() if sums_up else ("paid_mills",))):
         filled.lacks("reply_no_facts")
     return filled
 
