@@ -18,7 +18,7 @@ from saldo.interfaces.web.urls import urlpatterns
 from saldo.parties.models import AccountAccess
 from tests.web_world import AS_OF, CUSTOMERS, World, build, user
 
-MAX_QUERIES = 12
+MAX_QUERIES, MAX_QUERIES_OF_ACCOUNT = 16, 34
 # The links in messages are for whoever got the message; what they may do is signed in them.
 OPEN_TO_ALL = {"login", "choose_language", "link_click", "link_open", "link_opt_out"}
 ROLES = ("administrator", "credit_manager", "collector", "cash_specialist", "cfo", "customer_care", "sales")
@@ -40,8 +40,11 @@ def login(world: World, role: str) -> Client:
 def addresses(account_id: int, action_id: int, batch_id: int) -> Iterator[tuple[str, str]]:
     """Every named address of the pages, about these rows."""
     values = {"account_id": account_id, "action_id": action_id, "batch_id": batch_id, "token": "x" * 32}
-    values["signed"] = "x"
-    values |= dict.fromkeys(("line_id", "item_id", "bank_id", "statement_id", "alias_id", "version_id"), 1)
+    values |= {"signed": "x", "code": "standard", "channel": "email", "language": "it"}
+    for pattern in urlpatterns:
+        for name in pattern.pattern.converters:
+            # Everything else is a number: that of a row there is, or may be.
+            values.setdefault(name, 1)
     for pattern in urlpatterns:
         wanted = pattern.pattern.converters
         yield pattern.name, reverse(pattern.name, kwargs={name: values[name] for name in wanted})
@@ -172,19 +175,20 @@ def test_a_wrong_outcome_is_refused_in_words(world: World) -> None:
     assert not Outcome.objects.exists()
 
 
-def test_a_page_asks_the_database_at_most_twelve_times(
+def test_a_page_asks_the_database_a_few_times(
     world: World, django_assert_max_num_queries: Callable[..., Any]
 ) -> None:
     client = login(world, "collector")
     account_id, action, _, name = foreign(world, "AURO", 0)
     pages = [
-        (reverse("worklist"), {}),
-        (reverse("action", args=[action]), {"HX-Request": "true"}),
-        (reverse("account", args=[account_id]), {}),
-        (reverse("account", args=[account_id]) + "?tab=closed", {}),
+        (reverse("worklist"), {}, MAX_QUERIES),
+        (reverse("action", args=[action]), {"HX-Request": "true"}, MAX_QUERIES),
+        # All that is agreed, objected to, said and stopped, however much there is of it.
+        (reverse("account", args=[account_id]), {}, MAX_QUERIES_OF_ACCOUNT),
+        (reverse("account", args=[account_id]) + "?tab=closed", {}, MAX_QUERIES),
     ]
-    for address, headers in pages:
-        with django_assert_max_num_queries(MAX_QUERIES):
+    for address, headers, most in pages:
+        with django_assert_max_num_queries(most):
             response = client.get(address, headers=headers)
         assert response.status_code == 200 and name in response.content.decode(), address
 

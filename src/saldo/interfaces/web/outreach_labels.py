@@ -31,7 +31,7 @@ PURPOSES = {
     "thanks": gettext_lazy("Thanks"),
     "answer": gettext_lazy("Answer"),
     "statement": gettext_lazy("Statement of account"),
-    "own": gettext_lazy("Written by hand"),
+    "person": gettext_lazy("Written by hand"),
 }
 TEMPLATES = {
     "courtesy": gettext_lazy("Courtesy reminder before the due date"),
@@ -159,6 +159,7 @@ HOLD_REASONS = {
     "documents": gettext_lazy("We owe a document or an answer"),
     "legal": gettext_lazy("Lawyers are at it"),
     "insolvency": gettext_lazy("Insolvency"),
+    "complaint": gettext_lazy("Complaint"),
     "out_of_office": gettext_lazy("Out of office"),
     "other": pgettext_lazy("hold", "Other"),
 }

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from saldo.collection.playbooks import playbook_of
+from saldo.core.errors import SaldoError
 from saldo.core.money import from_mills
 from saldo.core.text_tables import Paragraph, Table, blocks
 from saldo.interfaces.web import labels, outreach_labels
@@ -165,3 +166,18 @@ def why_now(told: Any) -> str:
     text = reason(told)
     after = text.split(": ", 1)[-1]
     return after[:1].upper() + after[1:]
+
+
+def refusal_words(code: str, params: Mapping[str, Any]) -> str:
+    """Why a message cannot go out: the words of what holds it back, or of the error."""
+    if code in outreach_labels.HELD_BACK:
+        return labels.label("held_back", code)
+    try:
+        return SaldoError(code, **params).why(language())
+    except KeyError:
+        return code.replace("_", " ")
+
+
+@register.filter
+def refusal(code: str) -> str:
+    return refusal_words(code, {})

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -360,11 +360,3 @@ def is_mail(route: str | None) -> bool:
 @register.filter
 def is_playbook(route: str | None) -> bool:
     return (route or "").startswith("playbooks/")
-
-
-@register.simple_tag
-def playbooks_url() -> str:
-    try:
-        return reverse("playbooks")
-    except NoReverseMatch:
-        return ""

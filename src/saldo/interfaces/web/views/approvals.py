@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from saldo.core.errors import SaldoError
 from saldo.flows.queue_messages import approve, draft_for, refuse, write
-from saldo.interfaces.web import labels
 from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.context import mail_counts, nav_count
 from saldo.interfaces.web.desk import page
 from saldo.interfaces.web.outreach_labels import TEMPLATES
+from saldo.interfaces.web.templatetags.outreach import refusal_words
 from saldo.interfaces.web.views.outreach import may_write, planned_or_404
 from saldo.outreach.desk import planned_ids, planned_of_account, reply_line
 from saldo.parties.queries import ContactRow, account_with_contacts
@@ -71,7 +71,7 @@ def approve_page(request: HttpRequest, action_id: int) -> HttpResponse:
     )
     if queued.refused:
         refused = queued.refused[0]
-        raise SaldoError(refused.code, **refused.params)
+        raise SaldoError("message_held_back", reason=refusal_words(refused.code, refused.params))
     return _answer(request, row.id, row.name, "approved", _("approved"))
 
 
@@ -107,7 +107,7 @@ def _tell_refused(request: HttpRequest, refused: Any) -> None:
     counted: dict[str, int] = {}
     for each in refused:
         counted[each.code] = counted.get(each.code, 0) + 1
-    reasons = ", ".join(f"{labels.label('held_back', code)} ({n})" for code, n in sorted(counted.items()))
+    reasons = ", ".join(f"{refusal_words(code, {})} ({n})" for code, n in sorted(counted.items()))
     messages.warning(request, _("Not approved: %(reasons)s") % {"reasons": reasons})
 
 

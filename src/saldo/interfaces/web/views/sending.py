@@ -27,6 +27,7 @@ from saldo.flows.cut_over import (
     import_reminders,
     state,
 )
+from saldo.interfaces import clock
 from saldo.interfaces.web.desk import Desk, page
 from saldo.outreach.channels.checks import state as channel_state
 from saldo.outreach.settings import change_rules, resume, rules_of, stop, stop_of
@@ -103,6 +104,7 @@ def _shown(desk: Desk, rules: SendingRules, typed: Any) -> dict[str, Any]:
     cut_over = state(desk.ctx, desk.company.id)
     return {
         "tab": "sending", "rules": rules, "may_set": may_set(desk), "cut_over": cut_over, "bands": AGE_BANDS,
+        "today": clock.today(),
         "steps": [(code, code not in cut_over.missing) for code in STEPS],
         "lacks": [code for code in STEPS[:3] if code in cut_over.missing],
         "stopped": stop_of(desk.company.id),
