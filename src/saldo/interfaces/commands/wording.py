@@ -48,8 +48,8 @@ def list_templates(company: str, as_json: bool) -> None:
     from saldo.outreach.templates import listing
 
     found = listing(_company_id(company))
-    rows = [{key: getattr(each, key) for key in ("code", "channel", "language", "version", "actor", "recorded_at")}
-            for each in found]  # fmt: skip
+    keys = ("code", "channel", "language", "version", "actor", "recorded_at")
+    rows = [{key: getattr(each, key) for key in keys} for each in found]
     if as_json:
         print_json({"templates": rows})
         return
