@@ -205,25 +205,27 @@ IN_FLIGHT_SCHEMA = {"item_id": pl.Int64, "account_id": pl.Int64, "mills": pl.Int
                     "currency": pl.String}  # fmt: skip
 
 
-def _live(ctx: Context) -> pl.DataFrame:
+def _live(ctx: Context, item_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """IN_FLIGHT_SCHEMA: items whose order is presented and neither paid for good nor returned."""
+    of_items = " AND (o.item_id = ANY(%(items)s::bigint[]) OR t.item_id = ANY(%(items)s::bigint[]))"
     sql = f"""
     SELECT s.item_id, s.account_id, s.mills, s.due_date, s.credited_date IS NOT NULL,
            s.provisional_date IS NOT NULL, s.company_id, s.currency
-      FROM ({STATES}) s
+      FROM ({STATES}{"" if item_ids is None else of_items}) s
      WHERE s.paid_date IS NULL AND s.end_date IS NULL
        AND (%(company_id)s::int IS NULL OR s.company_id = %(company_id)s)
     """
-    return copy_out(sql, {**clocks(ctx), "company_id": ctx.company_id}, IN_FLIGHT_SCHEMA)
+    params = {**clocks(ctx), "company_id": ctx.company_id, "items": list(item_ids or ())}
+    return copy_out(sql, params, IN_FLIGHT_SCHEMA)
 
 
-def in_flight(ctx: Context) -> pl.DataFrame:
-    """item_id (once): what is on its way through the bank and must not be dunned.
+def in_flight(ctx: Context, item_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """item_id (once): what (of these items) is on its way through the bank and must not be dunned.
 
     An order past its due date by the rules' silent days, without credit and outcome, is not held to be on its
     way any more: somebody must ask the bank.
     """
-    live = _live(ctx).filter(pl.col("item_id").is_not_null())
+    live = _live(ctx, item_ids).filter(pl.col("item_id").is_not_null())
     silent = live.filter(
         ~pl.col("is_credited") & ~pl.col("is_provisional") & (pl.col("due_date") < ctx.as_of)
     )

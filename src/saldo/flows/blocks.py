@@ -67,7 +67,7 @@ def blocks(ctx: Context, rules: SendingRules, account_ids: Accounts = None) -> p
         _planned(ctx, debits, account_ids),
         _disputed(ctx, debits, account_ids),
         _held(ctx, debits, account_ids),
-        _in_flight(ctx, debits),
+        _in_flight(ctx, debits, account_ids),
         _claimed(ctx, debits, account_ids),
     ]
     return pl.concat([frame.select(*BLOCKS) for frame in each])
@@ -75,7 +75,9 @@ def blocks(ctx: Context, rules: SendingRules, account_ids: Accounts = None) -> p
 
 def covers(ctx: Context, account_ids: Accounts = None, items: pl.DataFrame | None = None) -> pl.DataFrame:
     """COVERS of accounts. items: the ledger's open items, where the caller has them already."""
-    credits = (open_items(ctx) if items is None else items).filter(pl.col("balance_mills") < 0)
+    credits = (open_items(ctx, account_ids=account_ids) if items is None else items).filter(
+        pl.col("balance_mills") < 0
+    )
     money = pl.col("kind").replace_strict(
         {"payment": UNAPPLIED, "provisional_payment": UNAPPLIED, "credit_note": CREDIT_NOTE}, default=None
     )
@@ -206,8 +208,9 @@ def _held(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.DataF
     )
 
 
-def _in_flight(ctx: Context, debits: pl.DataFrame) -> pl.DataFrame:
-    collecting = in_flight(ctx).join(debits.select("item_id"), on="item_id", how="semi")
+def _in_flight(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.DataFrame:
+    wanted = None if account_ids is None else debits["item_id"].to_list()
+    collecting = in_flight(ctx, wanted).join(debits.select("item_id"), on="item_id", how="semi")
     return collecting.with_columns(
         code=pl.lit(IN_FLIGHT), mills=pl.lit(None, pl.Int64), until_date=pl.lit(None, pl.Date),
         ref=pl.lit(None, pl.Int64),

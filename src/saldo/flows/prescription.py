@@ -78,22 +78,53 @@ def _of_company(ctx: Context, account_ids: Sequence[int] | None) -> pl.DataFrame
     own = dict(rules.prescription_years)
     debits = open_debits(ctx, account_ids)
     told = _interruptions(ctx, account_ids)
+    restarted = debits.filter(pl.col("item_id").is_in(list(told)))
+    others = debits.filter(~pl.col("item_id").is_in(list(told)))
+    found = pl.concat([_undisturbed(ctx, others, own), _restarted(ctx, restarted, told, own)])
+    left = (pl.col("expires_date") - ctx.as_of).dt.total_days()
+    return found.with_columns(
+        days_left=left, is_expired=left < 0, is_alert=left <= rules.prescription_alert_days
+    ).select(*CLOCKS)
+
+
+_TOLD = tuple(name for name in CLOCKS if name not in ("days_left", "is_expired", "is_alert"))
+
+
+def _undisturbed(ctx: Context, debits: pl.DataFrame, own: dict[str, int]) -> pl.DataFrame:
+    """Clocks that run from the due date: as many as there are days and kinds, however many items."""
+    cases = debits.select("kind", "due_date").unique()
+    rows = []
+    for kind, due_date in cases.iter_rows():
+        years = years_of(kind, own)
+        now = clock(due_date, years, (), ctx.as_of)
+        rows.append((kind, due_date, years, now.starts_date, now.expires_date))
+    names = ("kind", "due_date", "years", "starts_date", "expires_date")
+    clocks = pl.DataFrame(rows, schema={name: CLOCKS[name] for name in names}, orient="row")
+    none = [pl.lit(None, CLOCKS[name]).alias(name) for name in _TOLD[-4:]]
+    return debits.join(clocks, on=["kind", "due_date"]).with_columns(none).select(*_TOLD)
+
+
+def _restarted(
+    ctx: Context,
+    debits: pl.DataFrame,
+    told: dict[int, dict[Interruption, int | None]],
+    own: dict[str, int],
+) -> pl.DataFrame:
+    """Clocks of items about which something was said that may restart them."""
     rows = []
     for row in debits.iter_rows(named=True):
         years = years_of(row["kind"], own)
-        events = told.get(row["item_id"], {})
+        events = told[row["item_id"]]
         now = clock(row["due_date"], years, events, ctx.as_of)
-        left = (now.expires_date - ctx.as_of).days
         last = now.last
         rows.append(
             (
                 row["item_id"], row["account_id"], row["kind"], row["currency"], row["balance_mills"],
-                row["due_date"], years, now.starts_date, now.expires_date, left, now.is_expired,
-                left <= rules.prescription_alert_days, last and last.day, last and last.proof,
-                last and last.ref, last and events[last],
+                row["due_date"], years, now.starts_date, now.expires_date, last and last.day,
+                last and last.proof, last and last.ref, last and events[last],
             )
         )  # fmt: skip
-    return pl.DataFrame(rows, schema=CLOCKS, orient="row")
+    return pl.DataFrame(rows, schema={name: CLOCKS[name] for name in _TOLD}, orient="row")
 
 
 def _interruptions(

@@ -20,7 +20,7 @@ from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.money import CURRENCY_EXPONENTS, decimal_text
 from saldo.identity.operations import stamped
-from saldo.ledger.queries import ALL_BALANCES, OPEN_BALANCES, clocks
+from saldo.ledger.queries import ALL_BALANCES, clocks, open_balances
 from saldo.parties.models import CustomerAccount
 from saldo.storage.frames import copy_out
 
@@ -71,7 +71,7 @@ def balances(ctx: Context, item_ids: Sequence[int]) -> pl.DataFrame:
 def open_debits(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """BALANCES of all debits with a balance: of these accounts, or of the context's company."""
     sql = f"""
-    SELECT {_COLUMNS} FROM ({OPEN_BALANCES} OFFSET 0) b
+    SELECT {_COLUMNS} FROM ({open_balances(account_ids)} OFFSET 0) b
      WHERE b.sign > 0 AND b.balance > 0 ORDER BY b.account_id, b.due_date, b.id
     """
     params = {

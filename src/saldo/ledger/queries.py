@@ -55,17 +55,34 @@ SELECT i.id, i.company_id, i.account_id, i.invoice_id, i.payment_id, i.kind, i.i
 ALL_BALANCES = f"{KNOWN_BALANCES} AND i.effective_date <= %(as_of)s"
 # The items that may have a balance at (as_of, known_at), from the projection alone: picked by one scan,
 # and only then looked at one by one.
-OPEN_BALANCES = f"""
+_OPEN_BALANCES = f"""
 SELECT p.item_id AS id, p.company_id, p.account_id, p.kind, p.currency, p.effective_date, p.sign,
        p.cap * p.sign AS amount, coalesce(t.due_date, p.due_date) AS due_date,
        p.sign * (p.cap - {_USED}) AS balance
   FROM (SELECT * FROM ledger_item_open_projection p
          WHERE (%(companies)s::int[] IS NULL OR p.company_id = ANY(%(companies)s::int[]))
-           AND (%(accounts)s::bigint[] IS NULL OR p.account_id = ANY(%(accounts)s::bigint[]))
+           AND {{of_accounts}}
            AND p.effective_date <= %(as_of)s AND p.recorded_at <= %(known_at)s AND NOT {_SETTLED}
         OFFSET 0) p
   LEFT JOIN ({_TERMS}) t ON t.item_id = p.item_id
 """
+
+OPEN_BALANCES = _OPEN_BALANCES.format(
+    of_accounts="(%(accounts)s::bigint[] IS NULL OR p.account_id = ANY(%(accounts)s::bigint[]))"
+)
+# The same for so few accounts that their items are found one by one, not by a scan.
+FEW_ACCOUNTS = 2_000
+_OPEN_OF_FEW = _OPEN_BALANCES.format(
+    of_accounts="p.item_id = ANY(ARRAY(SELECT few.id FROM ledger_item few"
+    " WHERE few.account_id = ANY(%(accounts)s::bigint[])))"
+)
+
+
+def open_balances(account_ids: Sequence[int] | None) -> str:
+    """OPEN_BALANCES, in the form that suits the number of accounts; parameters are the same."""
+    is_few = account_ids is not None and len(account_ids) <= FEW_ACCOUNTS
+    return _OPEN_OF_FEW if is_few else OPEN_BALANCES
+
 
 OPEN_ITEMS_SCHEMA = {
     "item_id": pl.Int64,
@@ -127,7 +144,7 @@ def open_items(
     sql = f"""
     SELECT b.id, b.company_id, b.account_id, b.kind, b.currency, b.effective_date, b.due_date,
            (b.amount * 1000)::bigint, (b.balance * 1000)::bigint
-      FROM ({OPEN_BALANCES} OFFSET 0) b
+      FROM ({open_balances(account_ids)} OFFSET 0) b
      WHERE b.balance <> 0
      ORDER BY b.account_id, b.id
     """
