@@ -13,11 +13,13 @@ from saldo.core.errors import SaldoError
 from saldo.flows import understand_reply
 from saldo.flows.handle_reply import assign, confirm, dismiss, propose, reopen
 from saldo.flows.read_mail import TakenMail, take
+from saldo.identity.operations import ensure_company
 from saldo.intake.models import Document
 from saldo.intake.queries import document_bytes
 from saldo.outreach import links, replies
 from saldo.outreach.channels import config
 from saldo.outreach.deliveries import state_of
+from saldo.outreach.mailboxes import mailboxes
 from saldo.outreach.models import Delivery, Reply, ReplyHandling, ReplyReading
 from saldo.parties.models import AddressStop, Contact
 from tests import mail_world
@@ -539,6 +541,8 @@ def test_who_may_see_and_handle(world: World, reads: Reads) -> None:
 
 
 def test_a_remittance_advice_goes_to_the_cash_desk(world: World, reads: Reads) -> None:
+    from saldo.cash.models import Remittance
+    from saldo.flows.import_documents import process
     from saldo.intake.models import Batch
 
     message = world.message()
@@ -550,6 +554,9 @@ def test_a_remittance_advice_goes_to_the_cash_desk(world: World, reads: Reads) -
     assert codes(told) == {"mail_advice_imported"}
     batch = Batch.objects.get(kind="remittances")
     assert (batch.document_id, batch.company_id) == (told.document_id, world.company_id)
+    process(context(), batch.id)
+    advice = Remittance.objects.get()
+    assert (advice.company_id, advice.total, advice.document_id) == (world.company_id, 1500, told.document_id)
     forged = mail_world.answer(message, text + " ", Authentication_Results="mx.example.com; dmarc=fail")
     taken(forged)
     assert Batch.objects.filter(kind="remittances").count() == 1
@@ -619,3 +626,24 @@ def test_a_second_opinion_is_asked_only_where_one_is_configured(
     third = taken(mail_world.answer(message, "Paghiamo il 20 marzo")).reply_id or 0
     assert not ask(context(), third), "what is sure needs no second opinion"
     assert jobs.count() == 1
+
+
+def test_a_mailbox_of_every_company(world: World, reads: Reads, tmp_path: Any) -> None:
+    path = tmp_path / "channels.toml"
+    path.write_text(path.read_text().replace("[ALFA.imap]", '["*".imap]'))
+    (box,) = mailboxes()
+    assert (box.name, box.channel, box.company) == ("*:email", "email", None)
+    message = world.message()
+    address = links.reply_address(message.token, "ALFA")
+    assert address.endswith("@example.com")
+    row = reply_of(taken(bytes(mail_world.mail("Ok.", To=address)), box.name))
+    assert (row.company_id, row.message_id) == (world.company_id, message.id)
+    stray = taken(bytes(mail_world.mail("Chi è?", sender="x@y.test")), box.name)
+    assert reply_of(stray).company_id is None
+    from tests.web_world import user
+
+    user("carla", "collector", world.company_id)
+    user("ada", "administrator", None)
+    assert {one.id for one in replies.waiting(context(actor="ada"))} == {row.id, stray.reply_id}
+    ensure_company(context(), "BETA", "Beta S.p.A.")
+    assert {one.id for one in replies.waiting(context(actor="carla"))} == {row.id}
