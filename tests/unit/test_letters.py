@@ -48,7 +48,7 @@ def pages(data: bytes) -> list[str]:
         with closing(pypdfium2.PdfDocument(data)) as document:
             for page in document:
                 with closing(page.get_textpage()) as text:
-                    yield text.get_text_range()
+                    yield " ".join(text.get_text_range().split())
 
     return list(texts())
 
@@ -63,8 +63,8 @@ def test_a_letter_is_pdf_a_2b_and_always_the_same_bytes() -> None:
 
 def test_what_stands_in_a_letter() -> None:
     first, second = pages(pdf([letter()], "it", "Lettera", AT))
-    for text in (NAME, "Via dell'Università 12", "Oggetto: Secondo sollecito", "2026/3", "7.450,00", "Pagina 1 di 2",
-                 "Per pagare inquadrate"):  # fmt: skip
+    told = ("Via dell'Università 12", "Oggetto: Secondo sollecito", "2026/3", "7.450,00", "Pagina 1 di 2")
+    for text in (NAME, *told, "Per pagare inquadrate"):
         assert text in first
     assert "Estratto conto" in second and "Pagina 2 di 2" in second
 
@@ -78,7 +78,7 @@ def test_a_formal_notice_is_one_page_with_a_line_to_sign_on() -> None:
 def test_five_hundred_items_over_many_pages_all_there_under_their_header() -> None:
     told = pages(pdf([letter("last_reminder", 500, "en")], "en", "Letter", AT))
     whole = "\n".join(told)
-    assert all(f"2026/{n}\r\n" in whole or f"2026/{n} " in whole for n in range(1, 501))
+    assert all(f"2026/{n} " in whole for n in range(1, 501))
     assert all("Due date" in page for page in told[:9]) and len(told) > 8
     assert f"Page 1 of {len(told)}" in told[0] and f"Page {len(told)} of {len(told)}" in told[-1]
 
@@ -96,7 +96,7 @@ def test_many_letters_in_one_file_each_on_its_own_sheet() -> None:
 def test_text_is_text_never_markup() -> None:
     nasty = '#panic("no") $x$ *grassetto* _c_ @ref <a> \\ #let a = 1 [ ] `raw` // commento'
     (text,) = pages(pdf([Sheet(Letterhead(nasty), blocks_of(nasty))], "it", nasty, AT))
-    assert text.count("#panic(") == 2 and "*grassetto*" in text and "// commento" in text
+    assert text.count("#panic(") == 3 and "*grassetto*" in text and "// commento" in text
 
 
 @pytest.mark.parametrize("bic", ["", "BPCVIT2SXXX"])

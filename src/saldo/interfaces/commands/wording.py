@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from saldo.core.errors import SaldoError
 from saldo.core.wording import CHANNELS, LANGUAGES, Template
 from saldo.interfaces.commands.app import (
     NEEDS_A_PERSON,
+    actor,
     as_of_option,
     command,
     context,
@@ -156,7 +158,8 @@ def print_letters(
     from saldo.outreach.desk_message import letters_to_print
     from saldo.outreach.rendering import letters_pdf
 
-    ctx = context(day_of(as_of), company=company)
+    # Whoever has the command line has the database.
+    ctx = replace(context(day_of(as_of), company=company), actor=f"system:{actor()}")
     ids = list(message) or letters_to_print(ctx)
     data = letters_pdf(ctx, ids)
     try:
