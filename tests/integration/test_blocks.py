@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -307,12 +308,16 @@ def test_a_line_that_waits_at_the_cash_desk_covers_until_it_is_posted(case: Case
         model_version=version, recorded_at=context().clock(),
     )  # fmt: skip
     assert case.covers() == [("bank_line", 950_000)]
+    then = replace(case.ctx(), known_at=context().clock())
     from saldo.cash.plans import MANUAL, Planned
     from saldo.cash.postings import post
     from saldo.core.matching.records import Share
 
     post(case.ctx(), Planned(line, case.account, (Share(case.second, 950_000),), (), mode=MANUAL))
     assert case.covers() == []
+    # As it was known then, and as it is known now by the postings themselves.
+    assert flow.covers(then)["code"].to_list() == ["bank_line"]
+    assert flow.covers(replace(then, known_at=context().clock())).is_empty()
 
 
 def test_the_account_that_reaches_least_far_decides_what_is_known(case: Case) -> None:

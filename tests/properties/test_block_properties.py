@@ -22,6 +22,7 @@ from saldo.flows import blocks as flow
 from saldo.identity.operations import stamped
 from saldo.ledger import entries
 from saldo.ledger.owed import balances
+from saldo.ledger.queries import open_items
 from saldo.promises.operations import record_plan, record_promise
 from saldo.promises.queries import promises_of
 from tests.integration.test_blocks import DAY, Case
@@ -83,6 +84,10 @@ def test_no_reason_takes_more_of_an_item_than_is_open(db: None, steps: list[Any]
         assert (sums["least"] > 0).all()
         claims = amounts.filter(pl.col("code") == "cash_first")
         assert (claims["mills"] <= claims["balance_mills"]).all()
+        given_items = flow.blocks(ctx, RULES, items=open_items(ctx))
+        assert given_items.sort("item_id", "code", "ref").equals(
+            flow.blocks(ctx, RULES).sort("item_id", "code", "ref")
+        )
         # The whole company, or one account of it: the same.
         assert (
             flow.blocks(ctx, RULES)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
 from django.db import connection
 
 from saldo.cash.advices import DAYS_AFTER, DAYS_BEFORE
+from saldo.cash.waiting import waiting
 from saldo.core.context import Context
 from saldo.core.normalize import normalized_number, search_text, vat_number
 from saldo.storage.frames import copy_out
@@ -30,7 +31,8 @@ _REACHED = """
 SELECT max(reached), min(reached) FILTER (WHERE is_in_use) FROM (
     SELECT b.id, max(coalesce(s.to_date, s.closing_date)) AS reached,
            EXISTS (SELECT 1 FROM cash_banktransaction t
-                    WHERE t.bank_account_id = b.id AND t.kind = 'booked' AND t.amount > 0
+                    WHERE t.bank_account_id = b.id AND t.company_id = b.company_id
+                      AND t.kind = 'booked' AND t.amount > 0
                       AND t.recorded_at <= %(known_at)s
                       AND t.booking_date BETWEEN %(as_of)s::date - %(days)s AND %(as_of)s
                       AND coalesce((SELECT p.kind FROM cash_posting p
@@ -44,36 +46,34 @@ SELECT max(reached), min(reached) FILTER (WHERE is_in_use) FROM (
                                              WHERE r.statement_id = s.id AND r.recorded_at <= %(known_at)s))
      GROUP BY b.id) each
 """
-# Advices whose money has not come: no line with their end-to-end id, or of their amount, around their day.
-_MISSING_SCHEMA = {
-    "id": pl.Int64, "company_id": pl.Int64, "currency": pl.String, "mills": pl.Int64, "vat": pl.String,
-    "tax_code": pl.String, "iban": pl.String, "name": pl.String, "numbers": pl.String,
+_ADVICES_SCHEMA = {
+    "id": pl.Int64, "company_id": pl.Int64, "currency": pl.String, "day": pl.Date, "mills": pl.Int64,
+    "end_to_end_id": pl.String, "vat": pl.String, "tax_code": pl.String, "iban": pl.String,
+    "name": pl.String, "numbers": pl.String,
 }  # fmt: skip
-_MISSING = """
-WITH advice AS (
-    SELECT r.*, coalesce(r.payment_date, r.received_date) AS day,
-           coalesce((r.total * 1000)::bigint,
-                    (SELECT sum((l->>'paid_mills')::bigint)::bigint
-                       FROM jsonb_array_elements(r.lines) l)) AS mills
-      FROM cash_remittance r
-     WHERE (%(company_id)s::int IS NULL OR r.company_id = %(company_id)s)
-       AND r.recorded_at <= %(known_at)s AND r.received_date <= %(as_of)s
-       AND coalesce(r.payment_date, r.received_date) >= %(as_of)s::date - %(after)s
-)
-SELECT a.id, a.company_id, coalesce(nullif(a.currency, ''), o.currency), a.mills, a.payer_vat,
-       a.payer_tax_code, a.payer_iban, a.payer_name,
+_ADVICES = """
+SELECT r.id, r.company_id, coalesce(nullif(r.currency, ''), o.currency),
+       coalesce(r.payment_date, r.received_date),
+       coalesce((r.total * 1000)::bigint,
+                (SELECT sum((l->>'paid_mills')::bigint)::bigint FROM jsonb_array_elements(r.lines) l)),
+       r.end_to_end_id, r.payer_vat, r.payer_tax_code, r.payer_iban, r.payer_name,
        (SELECT jsonb_agg(DISTINCT told.number)::text
-          FROM (SELECT l->>'number' AS number FROM jsonb_array_elements(a.lines) l
-                UNION ALL SELECT jsonb_array_elements_text(a.document_refs)) told)
-  FROM advice a JOIN identity_company o ON o.id = a.company_id
- WHERE NOT EXISTS (
-    SELECT 1 FROM cash_banktransaction t
-     WHERE t.company_id = a.company_id AND t.kind = 'booked' AND t.amount > 0
-       AND t.recorded_at <= %(known_at)s
-       AND t.booking_date BETWEEN a.day - %(before)s AND a.day + %(after)s
-       AND (a.end_to_end_id <> '' AND t.end_to_end_id = a.end_to_end_id
-            OR (t.amount * 1000)::bigint = a.mills AND a.currency IN ('', t.currency)))
- ORDER BY a.id
+          FROM (SELECT l->>'number' AS number FROM jsonb_array_elements(r.lines) l
+                UNION ALL SELECT jsonb_array_elements_text(r.document_refs)) told)
+  FROM cash_remittance r JOIN identity_company o ON o.id = r.company_id
+ WHERE (%(company_id)s::int IS NULL OR r.company_id = %(company_id)s)
+   AND r.recorded_at <= %(known_at)s AND r.received_date <= %(as_of)s
+   AND coalesce(r.payment_date, r.received_date) >= %(as_of)s::date - %(after)s
+ ORDER BY r.id
+"""
+# Lines that may have brought the money of one of the advices.
+_LINES = """
+SELECT t.company_id, t.booking_date, (t.amount * 1000)::bigint, t.currency, t.end_to_end_id
+  FROM cash_banktransaction t
+ WHERE (%(company_id)s::int IS NULL OR t.company_id = %(company_id)s)
+   AND t.kind = 'booked' AND t.amount > 0 AND t.recorded_at <= %(known_at)s
+   AND t.booking_date BETWEEN %(first)s AND %(last)s
+   AND (t.end_to_end_id = ANY(%(ids)s) OR (t.amount * 1000)::bigint = ANY(%(totals)s))
 """
 _BY_IBAN = """
 SELECT l.company_id, l.value, l.account_id FROM cash_alias l
@@ -106,16 +106,19 @@ SELECT coalesce(s.account_id, m.account_id), t.currency,
          FROM jsonb_array_elements(m.shares) share
          JOIN ledger_item_open_projection i ON i.item_id = (share->>'item')::bigint
         GROUP BY i.account_id) s ON true
- WHERE t.kind = 'booked' AND t.amount > 0 AND t.recorded_at <= %(known_at)s AND t.booking_date <= %(as_of)s
+ WHERE {open_lines}
+   AND t.kind = 'booked' AND t.amount > 0 AND t.recorded_at <= %(known_at)s AND t.booking_date <= %(as_of)s
    AND (%(company_id)s::int IS NULL OR t.company_id = %(company_id)s)
    AND coalesce(s.account_id, m.account_id) IS NOT NULL
    AND (%(accounts)s::bigint[] IS NULL
         OR coalesce(s.account_id, m.account_id) = ANY(%(accounts)s::bigint[]))
-   AND coalesce((SELECT p.kind FROM cash_posting p
-                  WHERE p.transaction_id = t.id AND p.recorded_at <= %(known_at)s
-                  ORDER BY p.sequence DESC LIMIT 1), 'undo') = 'undo'
  ORDER BY 1, 4
 """
+# A line was posted where the number of its postings is odd (cash.waiting). What waits now is kept in memory;
+# what waited at an instant takes a look at all postings.
+_OPEN_THEN = """t.id NOT IN (SELECT p.transaction_id FROM cash_posting p WHERE p.recorded_at <= %(known_at)s
+                              GROUP BY p.transaction_id HAVING count(*) %% 2 = 1)"""
+_OPEN_NOW = "t.id = ANY(%(open)s::bigint[])"
 
 
 def _params(ctx: Context, account_ids: Sequence[int] | None) -> dict[str, Any]:
@@ -149,7 +152,7 @@ def announced(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.Data
     number or tax code names; else its learnt IBAN, its exact name, or the documents it lists. One that may be
     several accounts' is each one's: to ask who has paid is worse than to wait. mills null: it tells no total.
     """
-    missing = copy_out(_MISSING, _params(ctx, None), _MISSING_SCHEMA)
+    missing = _not_come(ctx, copy_out(_ADVICES, _params(ctx, None), _ADVICES_SCHEMA))
     if missing.is_empty():
         return pl.DataFrame(schema=EXPECTED)
     finders = _finders(ctx, missing)
@@ -159,6 +162,38 @@ def announced(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.Data
         rows += [(account, row["currency"], row["mills"], row["id"]) for account in sorted(accounts)]
     found = pl.DataFrame(rows, schema=EXPECTED, orient="row")
     return found if account_ids is None else found.filter(pl.col("account_id").is_in(list(account_ids)))
+
+
+def _not_come(ctx: Context, advices: pl.DataFrame) -> pl.DataFrame:
+    """The advices without a line of their end-to-end id, or of their amount, around their day."""
+    if advices.is_empty():
+        return advices
+    before, after = timedelta(days=DAYS_BEFORE), timedelta(days=DAYS_AFTER)
+    params = {
+        **_params(ctx, None),
+        "first": min(advices["day"]) - before,
+        "last": max(advices["day"]) + after,
+        "ids": [each for each in advices["end_to_end_id"].unique() if each],
+        "totals": advices["mills"].drop_nulls().unique().to_list(),
+    }
+    days: dict[tuple[Any, ...], list[date]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_LINES, params)
+        for company, day, mills, currency, end_to_end_id in cursor.fetchall():
+            days[company, mills, currency].append(day)
+            if end_to_end_id:
+                days[company, end_to_end_id].append(day)
+
+    def has_come(row: dict[str, Any]) -> bool:
+        keys = [(row["company_id"], row["mills"], row["currency"])]
+        keys += [(row["company_id"], row["end_to_end_id"])] if row["end_to_end_id"] else []
+        return any(
+            row["day"] - before <= day <= row["day"] + after for key in keys for day in days.get(key, ())
+        )
+
+    return advices.filter(
+        pl.Series([not has_come(row) for row in advices.iter_rows(named=True)], dtype=pl.Boolean)
+    )
 
 
 def _finders(ctx: Context, missing: pl.DataFrame) -> list[Callable[[dict[str, Any]], set[int]]]:
@@ -203,5 +238,10 @@ def _numbers(told: str | None) -> set[str]:
 
 def waiting_lines(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """EXPECTED: lines (``ref``) that nobody has posted and whose best proposal is for the account."""
-    found = copy_out(_WAITING, _params(ctx, account_ids), EXPECTED)
+    params = _params(ctx, account_ids)
+    if ctx.known_at is None and ctx.company_id is not None:
+        sql, params["open"] = _WAITING.format(open_lines=_OPEN_NOW), list(waiting(ctx).ids)
+    else:
+        sql = _WAITING.format(open_lines=_OPEN_THEN)
+    found = copy_out(sql, params, EXPECTED)
     return found.filter(pl.col("mills") > 0)

@@ -58,10 +58,19 @@ def booked_until(ctx: Context) -> date | None:
     return reached_until(ctx)
 
 
-def blocks(ctx: Context, rules: SendingRules, account_ids: Accounts = None) -> pl.DataFrame:
-    """BLOCKS that hold on the context's day. Of one reason and item the amounts never exceed its balance."""
+def blocks(
+    ctx: Context,
+    rules: SendingRules,
+    account_ids: Accounts = None,
+    items: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """BLOCKS that hold on the context's day. Of one reason and item the amounts never exceed its balance.
+
+    items: the ledger's open items (of those accounts), where the caller has them already.
+    """
     until = booked_until(ctx)
-    debits = open_debits(ctx, account_ids).select("item_id", "account_id", "currency", "balance_mills")
+    owed = open_debits(ctx, account_ids) if items is None else items.filter(pl.col("balance_mills") > 0)
+    debits = owed.select("item_id", "account_id", "currency", "due_date", "balance_mills")
     each = [
         _promised(ctx, rules, until, debits, account_ids),
         _planned(ctx, debits, account_ids),
@@ -221,7 +230,8 @@ def _claimed(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.Da
     """Items that the customer says it has paid: whole, or, where it states an amount, that amount on the
     claim's items, what falls due first in front."""
     parts = claim_parts(ctx, account_ids).filter(pl.col("item_id").is_not_null())
-    joined = parts.join(debits.select("item_id", "balance_mills"), on="item_id", maintain_order="left")
+    joined = parts.join(debits.select("item_id", "due_date", "balance_mills"), on="item_id")
+    joined = joined.sort("claim_id", "due_date", "item_id")
     before = pl.col("balance_mills").cum_sum().over("claim_id") - pl.col("balance_mills")
     left = (pl.col("mills") - before).clip(lower_bound=0)
     spread = pl.when(pl.col("mills").is_null()).then(None).otherwise(
