@@ -406,6 +406,33 @@ def test_receipts_come_in_any_order_and_prove_that_it_left(post: Post) -> None:
             deliveries.add(world.ctx, lost, wrong)
 
 
+def test_links_tell_of_a_click_only_where_it_is_wanted_and_agreed_to(post: Post, tmp_path: Path) -> None:
+    world, peer = post
+    path = tmp_path / "channels.toml"
+    path.write_text('public_url = "https://saldo.uno.example"\n' + path.read_text())
+    body = "Paghi qui: https://pay.uno.example/f?a=1&b=2\nBasta: https://saldo.uno.example/l/x/abc\n"
+    account, item = world.customer("Beta")
+    contact = deliveries.Message.objects.get(id=world.message(account, {})).contact_id or 0
+    seen = []
+    for n, wanted in enumerate((False, True, True)):
+        world.rules(tracking=wanted, contact_day_cap=2, contact_week_cap=14)
+        if n == 2:
+            give_consent(world.ctx, contact, "tracking")
+        message = world.message(
+            account, {item: "1000.00"}, f"a{n}@x.example", body=body, track="", purpose="person"
+        )
+        assert send(world.ctx, message) == SENT
+        html = peer.taken[-1].get_body(("html",))
+        assert html is not None
+        seen.append(html.get_content())
+    assert seen[0] == seen[1] and 'pay.uno.example/f?a=1&amp;b=2"' in seen[0]
+    assert "/l/c/" in seen[2] and ".gif" in seen[2] and 'href="https://pay' not in seen[2]
+    assert 'href="https://saldo.uno.example/l/x/abc"' in seen[2]
+    text = peer.taken[-1].get_body(("plain",))
+    assert text is not None and "https://pay.uno.example/f?a=1&b=2" in text.get_content()
+    assert "unsubscribe" not in str(peer.taken[0].keys()).lower()  # a person's own words
+
+
 def test_deliveries_cannot_be_changed(post: Post) -> None:
     world, _ = post
     message = world.waiting()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape, unescape
 
 from django.db import InterfaceError, OperationalError
 
@@ -19,11 +21,21 @@ from saldo.outreach.channels.config import CompanyChannels, channels
 from saldo.outreach.channels.mime import BadAddress
 from saldo.outreach.channels.outgoing import Answer, Outgoing, failed, try_again, unknown
 from saldo.outreach.deliveries import last
-from saldo.outreach.links import OWN_HEADER, open_pixel, reply_address, unsubscribe_headers
+from saldo.outreach.links import (
+    OWN_HEADER,
+    open_pixel,
+    public_url,
+    reply_address,
+    tracked,
+    unsubscribe_headers,
+)
 from saldo.outreach.models import Message
 from saldo.outreach.rendering import attachments_of, letter_pdf
+from saldo.parties.models import Consent
+from saldo.parties.stops import TRACKING
 
 logger = logging.getLogger(__name__)
+_HREF = re.compile(r'href="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,7 @@ def _email(job: _Job) -> _Ready:
         headers |= unsubscribe_headers(message.token, message.company.code)
     out = _outgoing(
         job,
-        html=_with_pixel(html_of(message.body, message.subject), open_pixel(message.token, job.rules)),
+        html=_html(job),
         reply_to=reply_address(message.token, message.company.code),
         headers=headers,
         attachments=tuple(attachments_of(job.ctx, message.id)),
@@ -123,10 +135,25 @@ def _email(job: _Job) -> _Ready:
     return raw, "eml", lambda: email.send(config, out, raw)
 
 
-def _with_pixel(html: str, url: str) -> str:
-    if not url:
+def _html(job: _Job) -> str:
+    """The text as HTML. Its links and a pixel tell of being looked at only where the company wants that and
+    the contact has agreed; the way out and other pages of ours are left as they are."""
+    message, base = job.message, public_url()
+    html = html_of(message.body, message.subject)
+    if not (job.rules.tracking and base and _has_agreed(message.contact_id)):
         return html
-    return html.replace("</body>", f'<img src="{url}" width="1" height="1" alt=""></body>')
+
+    def told(found: re.Match[str]) -> str:
+        url = unescape(found[1])
+        return f'href="{escape(url if url.startswith(base) else tracked(url, message.token, job.rules))}"'
+
+    pixel = f'<img src="{open_pixel(message.token, job.rules)}" width="1" height="1" alt="">'
+    return _HREF.sub(told, html).replace("</body>", f"{pixel}</body>")
+
+
+def _has_agreed(contact_id: int | None) -> bool:
+    given = Consent.objects.filter(contact_id=contact_id, channel=TRACKING).order_by("-id")
+    return contact_id is not None and bool(given.values_list("is_given", flat=True).first())
 
 
 def _pec(job: _Job) -> _Ready:

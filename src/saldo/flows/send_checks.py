@@ -100,10 +100,11 @@ class Case:
 def verdict(case: Case) -> Verdict | None:
     """Why the message may not leave now; None where nothing speaks against it.
 
-    What ends it is asked before what puts it off, and the counting last: it takes the company's lock, which
-    is held until "sending" is written, so that two workers cannot both take the last place of the day.
+    A stop is asked first, since it may last for days and everything is asked again after it. Then what ends
+    the message before what puts it off, and the counting last: it takes the company's lock, which is held
+    until "sending" is written, so that two workers cannot both take the last place of the day.
     """
-    for check in (_ended, _address, _amounts, _statement, _stopped, _hours, _caps):
+    for check in (_stopped, _ended, _address, _amounts, _statement, _hours, _caps):
         if (found := check(case)) is not None:
             return found
     return None
