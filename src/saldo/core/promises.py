@@ -1,4 +1,4 @@
-"""What is left of a promise, and how long it is waited for. docs/rules/playbooks.md, "Promises".
+"""What is left of a promise, and how long it is waited for. docs/rules/promises.md.
 
     remaining = max(0, promised - max(0, balance when promised - balance now))
 

@@ -7,7 +7,7 @@ be paid already. Read for a whole portfolio at once, as of a day and as known at
     account_states      whether an account has a promise, a dispute, a plan
     broken_promises     for the dated block of the worklist
 
-docs/rules/playbooks.md says what follows from each.
+docs/rules/promises.md says what each takes, docs/rules/playbooks.md what follows.
 """
 
 from __future__ import annotations
