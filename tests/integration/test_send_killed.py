@@ -199,12 +199,12 @@ def check(told: dict[str, Any], count: int) -> None:
 
 
 def test_killed_at_random_none_is_doubled_and_none_vanishes(tmp_path: Path) -> None:
-    told = run_killed(200, kills=15, seed=20, folder=tmp_path, limit_seconds=150)
+    told = run_killed(200, kills=15, seed=20, folder=tmp_path, limit_seconds=400)
     check(told, 200)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_thousand_messages(tmp_path: Path, seed: int) -> None:
-    told = run_killed(1000, kills=80, seed=seed, folder=tmp_path, limit_seconds=900)
+    told = run_killed(1000, kills=80, seed=seed, folder=tmp_path, limit_seconds=1800)
     check(told, 1000)
