@@ -78,7 +78,9 @@ def build(code: str = "ALFA") -> World:
     ctx = context(date(2026, 3, 2))
     company = ensure_company(ctx, code, f"{code} S.p.A.")
     customer = Customer.objects.create(name="Cliente S.r.l.", vat_number=f"IT0123456{len(code)}")
-    account = CustomerAccount.objects.create(company_id=company.id, customer=customer, code="C1", recorded_at=NOW)
+    account = CustomerAccount.objects.create(
+        company_id=company.id, customer=customer, code="C1", recorded_at=NOW
+    )
     Contact.objects.create(account=account, name="Ufficio acquisti", email=ADDRESS, pec=PEC_ADDRESS)
     items = {}
     for number, amount, due in (("F-1", "1000.00", date(2026, 2, 10)), ("F-2", "500.00", date(2026, 2, 28))):
