@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
+from lxml import html
 
 from saldo.collection.playbook_changes import activate, install_shipped, save
 from saldo.collection.playbooks import in_force, version_row, versions
-from saldo.core.playbook_text import parse, shipped
-from saldo.interfaces.web.playbook_form import changed, form_of, form_posted, text_of
+from saldo.core.playbook_text import parse, render, shipped
+from saldo.interfaces.web.playbook_form import changed, form_of
 from saldo.parties.models import Contact
 from tests.web_world import World, build, context, user
 
@@ -42,18 +42,12 @@ def client_of(world: World, name: str, role: str = "credit_manager", **profile: 
     return client
 
 
-def fields(text: str, language: str = "it", **more: str) -> dict[str, Any]:
-    """What a browser posts of the form that shows this playbook."""
-    form = form_of(parse(text), language)
-    posted: dict[str, Any] = {"mode": "form", "steps": str(len(form.steps)), **form.head}
-    posted |= {f"when-{key}": value for key, value in form.when.items()}
-    for place, step in enumerate(form.steps):
-        posted |= {f"s{place}-{key}": value for key, value in step.values.items()}
-        posted |= {f"s{place}-when-{key}": value for key, value in step.when.items()}
-    lists = ("fallback", "attach", "classes")
-    posted = {
-        key: value.split() if key.rpartition("-")[2] in lists else value for key, value in posted.items()
-    }
+def fields(client: Client, **more: Any) -> dict[str, Any]:
+    """What a browser posts of the form as the page shows it."""
+    form = html.fromstring(client.get(EDIT).content.decode()).xpath('//form[contains(@class, "editor")]')[0]
+    posted: dict[str, Any] = {}
+    for name, value in form.form_values():
+        posted.setdefault(name, []).append(value)
     return posted | more
 
 
@@ -85,20 +79,23 @@ def test_the_first_four_are_added_and_shown_in_their_order(world: World, company
     assert reverse("playbook_install") not in page
 
 
-def test_what_the_form_shows_is_what_it_saves(world: World, company: int) -> None:
-    for code, text in shipped().items():
-        for language in ("it", "en"):
-            posted = fields(text, language)
-            query = QueryDict(mutable=True)
-            for key, value in posted.items():
-                query.setlist(key, value if isinstance(value, list) else [value])
-            assert parse(text_of(form_posted(query))) == parse(text), (code, language)
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_what_the_form_shows_is_what_it_saves(world: World, company: int, language: str) -> None:
+    client = client_of(world, "luca", language=language)
+    for text in shipped().values():
+        # One address serves all four: the code is not what is tried here.
+        given = parse(text.replace(f'code = "{parse(text).code}"', 'code = "standard"', 1))
+        save(context("anna"), company, render(given) + "# a remark that the form does not know\n")
+        newest = version_row(company, "standard").version
+        assert client.post(EDIT, fields(client, do="save")).status_code == 302
+        saved = version_row(company, "standard")
+        assert (saved.version, saved.playbook) == (newest + 1, given)
 
 
 def test_a_step_changed_in_the_form_is_the_next_version(world: World, company: int) -> None:
     save(context("anna"), company, STANDARD)
     client = client_of(world, "luca")
-    posted = fields(STANDARD, based_on="1", note="più tardi", do="save")
+    posted = fields(client, note="più tardi", do="save")
     posted |= {"s2-day": "8", "s2-min_amount": "1.250,50", "s4-min_share": "2,5", "s2-channel": "pec"}
     posted |= {"s2-fallback": ["letter", "email"]}
     answer = client.post(EDIT, posted)
@@ -116,7 +113,7 @@ def test_a_step_changed_in_the_form_is_the_next_version(world: World, company: i
 def test_mistakes_stand_beside_their_step_and_nothing_is_lost(world: World, company: int) -> None:
     save(context("anna"), company, STANDARD)
     client = client_of(world, "luca")
-    posted = fields(STANDARD, do="save") | {"s2-day": "tra poco", "s5-code": "", "order": "ultimo"}
+    posted = fields(client, do="save") | {"s2-day": "tra poco", "s5-code": "", "order": "ultimo"}
     answer = client.post(EDIT, posted)
     page = answer.content.decode()
     assert answer.status_code == 400 and len(versions(company)) == 1
@@ -132,7 +129,7 @@ def test_steps_are_moved_added_and_taken_out_without_a_script(world: World, comp
     client = client_of(world, "luca")
 
     def codes(wish: str) -> list[str]:
-        page = client.post(EDIT, fields(STANDARD, do=wish)).content.decode()
+        page = client.post(EDIT, fields(client, do=wish)).content.decode()
         parts = page.split('-code" value="')[1:]
         return [part.partition('"')[0] for part in parts]
 
@@ -152,7 +149,7 @@ def test_from_the_form_to_the_text_and_back(world: World, company: int) -> None:
     save(context("anna"), company, STANDARD)
     client = client_of(world, "luca")
     assert "# Restarts prescription" in client.get(EDIT, {"as": "text"}).content.decode()
-    page = client.post(EDIT, fields(STANDARD, do="text") | {"s2-day": "9"}).content.decode()
+    page = client.post(EDIT, fields(client, do="text") | {"s2-day": "9"}).content.decode()
     assert '<textarea name="text"' in page and "day = 9" in page
     back = client.post(EDIT, {"mode": "text", "do": "form", "text": STANDARD.replace("day = 5", "day = 9")})
     assert 'name="s2-day" value="9"' in back.content.decode()

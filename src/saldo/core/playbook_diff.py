@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -37,7 +37,8 @@ class StepChange:
 def changes(before: Playbook, after: Playbook) -> list[StepChange]:
     """The head first, then the steps in the order of ``after``, then those that are gone."""
     found = []
-    if head := _fields(_head(before), _head(after)):
+    both = {step.code for step in before.steps} & {step.code for step in after.steps}
+    if head := _fields(_head(before, both), _head(after, both)):
         found.append(StepChange("", CHANGED, head))
     for step in after.steps:
         old = before.step(step.code)
@@ -55,14 +56,14 @@ def _fields(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[FieldC
     return tuple(FieldChange(name, old, new) for name, old, new in pairs if old != new)
 
 
-def _head(playbook: Playbook) -> dict[str, str]:
+def _head(playbook: Playbook, kept: Collection[str]) -> dict[str, str]:
+    """What stands above the steps, and the order of those that both have: of a level the first counts."""
     told = {"code": playbook.code, "order": str(playbook.order)}
     texts = {"title": playbook.title, "note": playbook.note, "segment.title": playbook.segment.title}
     told |= {f"{name}.{language}": text for name, each in texts.items() for language, text in each.items()}
     told["segment.code"] = playbook.segment.code
     told |= {f"segment.when.{name}": text for name, text in told_when(playbook.segment.when).items()}
-    # The order of steps of one level decides which comes first.
-    return told | {"steps": ", ".join(step.code for step in playbook.steps)}
+    return told | {"steps": ", ".join(step.code for step in playbook.steps if step.code in kept)}
 
 
 def _told(step: Step) -> dict[str, str]:

@@ -128,7 +128,8 @@ def changed(form: Form, wish: str) -> int | None:
     Returns the step to look at then; None where the button asks for something else.
     """
     if wish == "add":
-        form.steps.append(FormStep(dict(NEW_STEP)))
+        blank = dict.fromkeys(STEP_KEYS, "")
+        form.steps.append(FormStep(blank | NEW_STEP, dict.fromkeys(WHEN_KEYS, "")))
         return len(form.steps) - 1
     verb, _, number = wish.partition("-")
     if verb not in ("up", "down", "drop", "copy") or not _WHOLE.fullmatch(number):

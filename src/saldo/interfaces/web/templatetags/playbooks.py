@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -77,6 +78,15 @@ def problem_why(problem: Problem) -> str:
 
 
 @register.filter
+def problem_in_form(problem: Problem) -> str:
+    """The problem with its field called as the form calls it, not by its key in the text."""
+    key = problem.params.get("key")
+    if not isinstance(key, str) or key.rpartition(".")[2] not in playbook_labels.FIELDS:
+        return problem.why(language())
+    return replace(problem, params={**problem.params, "key": field_name(key)}).why(language())
+
+
+@register.filter
 def problem_place(problem: Problem) -> str:
     return problem.place(language())
 
@@ -123,6 +133,13 @@ def extras(values: Mapping[str, str]) -> list[str]:
     if values.get("owner") not in ("", "collector", None):
         told.append(label("step_owner", values["owner"]))
     return told
+
+
+@register.filter
+def slots(text: str, spare: int) -> list[str]:
+    """The values of a field whose order counts, and room for more."""
+    values = words_in(text)
+    return values + [""] * max(1, spare - len(values))
 
 
 @register.filter
