@@ -60,7 +60,8 @@ _PAST = re.compile(
     r"ricevut[aoe] (?:il|in data))\b"
 )
 _NO_PROMISE_BEFORE = re.compile(
-    r"(?:\b(?:fatt?ur[ae]|ft|invoices?|ddt|bolla|ordine|order|pec|mail|lettera|letter|comunicazione|preventivo|"
+    r"(?:\b(?:fatt?ur[ae]|ft|invoices?|ddt|bolla|ordine|order|pec|mail|lettera|letter|comunicazione|"
+    r"preventivo|"
     r"offerta|contratto|reso|resi|decreto|sentenza|listino|credito|note)\b[^.;,]{0,22}"
     r"\b(?:del|dell'|di|of|dated|from|dd)\s*(?:the |il |l')?"
     r"|\b(?:scaden\w+|scadut\w+|due(?: date)?|dated|consegn\w+|deliver\w+|emess\w+|ritirat\w+|rientr\w*|"
@@ -92,6 +93,13 @@ _REF = re.compile(
     r"\b(?:cro|trn|utr|riferimento(?: bonifico)?|reference|check #|mandato n\.?)\s*(?:n\.?|nr\.?|no\.?|"
     r":|#)?\s*((?=[a-z0-9]*\d)[a-z0-9]{3,35})\b"
 )
+# A lawyer who writes for the customer; "diffida" and "la scrivente" stand in letters of its own as well.
+_LAWYER = re.compile(
+    r"\b(?:in nome e per conto d\w+|mi[ao] (?:assistit[ao]|cliente)|nostr[ao] assistit[ao]|"
+    r"studio legale|avv\.|"
+    r"scrivo per conto|our client|my client|(?:we|i) act for|solicitors? for|attorneys? for|"
+    r"on behalf of (?:our|my) client)"
+)
 _CONTACT = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+")
 
 
@@ -116,7 +124,7 @@ def facts_of(looked: Looked, text: str, label: str, scores: dict[str, float], ow
         "is_plan": "plan" in cues and label == "promise",
         "wants_no_more": label == "opt_out"
         or ("stop_writing" in cues and label in ("angry", "paid", "other")),
-        "is_legal": "legal" in cues and label != "out_of_office",
+        "is_legal": label != "out_of_office" and bool(_LAWYER.search(looked.body)),
         "is_insolvent": "insolvent" in cues,
         "is_all": bool(_ALL.search(looked.body)) and not _PART.search(looked.body),
         "is_part": bool(_PART.search(looked.body)),
