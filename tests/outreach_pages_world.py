@@ -17,7 +17,7 @@ from saldo.outreach import deliveries
 from tests.web_world import AS_OF, CUSTOMERS, World, build, context, user
 
 ADDRESS = "amministrazione@{}.test"
-PROMISE = "Buongiorno,\nprovvederemo al saldo di quanto scaduto entro venerdì 28 marzo 2025.\nCordiali saluti"
+PROMISE = "Buongiorno,\npagheremo tutto lo scaduto con bonifico il 28/03/2025.\nCordiali saluti"
 
 
 @dataclass(frozen=True)
