@@ -78,8 +78,8 @@ def line(told: dict[str, Any]) -> str:
     right, read = readings(told)
     return (
         f"seed {told['seed']}: {told['days']} days, {told['messages']} messages left, "
-        f"{told['items_asked']} items asked, {told['violations']} violations, {read} replies ({right / max(1, read):.1%} read right), "
-        f"ends {told['ends']}, {told['seconds']} s"
+        f"{told['items_asked']} items asked, {told['violations']} violations, "
+        f"{read} replies ({right / max(1, read):.1%} read right), ends {told['ends']}, {told['seconds']} s"
     )
 
 

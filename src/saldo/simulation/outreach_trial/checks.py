@@ -72,12 +72,9 @@ class Checks:
         balances: Mapping[int, tuple[int, int]],
         booked: Mapping[int, date | None],
         truth: Truth,
+        facts: Facts,
     ) -> None:
-        """Check what left on one day, before anything else of the day is recorded."""
-        if not left:
-            return
-        day = left[0].day
-        facts = _Facts.of(day)
+        """Check what left on one day; facts: those that were recorded when it left."""
         for message in left:
             self._addressed(message, facts)
             self._levels(message)
@@ -99,7 +96,7 @@ class Checks:
 
     def _asked(
         self, message: LeftMessage, item: int, asked: int, balances: Mapping[int, tuple[int, int]],
-        booked: Mapping[int, date | None], facts: _Facts, truth: Truth,
+        booked: Mapping[int, date | None], facts: Facts, truth: Truth,
     ) -> None:  # fmt: skip
         balance, account = balances.get(item, (0, 0))
         if asked > balance or account != message.account_id:
@@ -121,7 +118,7 @@ class Checks:
             else:
                 self._wrong(message, f"item {item} asked {asked}, of which {owed * 10} was still owed")
 
-    def _claimed(self, message: LeftMessage, balances: Mapping[int, tuple[int, int]], facts: _Facts) -> None:
+    def _claimed(self, message: LeftMessage, balances: Mapping[int, tuple[int, int]], facts: Facts) -> None:
         """Of the items of a claim of some amount, at least that amount is not asked for."""
         asked = {item.item_id: item.asked_mills for item in message.items}
         for amount, items in facts.claimed:
@@ -132,7 +129,7 @@ class Checks:
                 self._wrong(message, f"items {sorted(items)} asked beyond a claim of {amount} of {balance}")
 
     def _promised(
-        self, message: LeftMessage, item: int, balance: int, booked: date | None, facts: _Facts
+        self, message: LeftMessage, item: int, balance: int, booked: date | None, facts: Facts
     ) -> int:
         """What open promises of the item keep out: until tolerance is over and statements reach the day."""
         tolerance = timedelta(days=self.rules[message.company_id].promise_tolerance_days)
@@ -144,7 +141,7 @@ class Checks:
 
     # -- ways, levels, caps ------------------------------------------------------------------------------
 
-    def _addressed(self, message: LeftMessage, facts: _Facts) -> None:
+    def _addressed(self, message: LeftMessage, facts: Facts) -> None:
         if (message.channel, message.to_address) in facts.stopped:
             self._wrong(message, f"{message.channel} to a stopped address")
 
@@ -207,7 +204,10 @@ def _rest(amount: int, before: int, balance: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class Facts:
+    """What stands recorded, by item. promised: (amount, balance when it was given, promised day) of open
+    promises; claimed: (amount, items) of open claims of an amount; claimed_whole: items of the others."""
+
     promised: Mapping[int, Sequence[tuple[int, int, date]]]
     disputed: Mapping[int, int]
     claimed: Sequence[tuple[int, frozenset[int]]]
@@ -217,7 +217,7 @@ class _Facts:
     stopped: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, day: date) -> _Facts:
+    def of(cls, day: date) -> Facts:
         promised: dict[int, list[tuple[int, int, date]]] = defaultdict(list)
         for item, amount, before, until in _rows(_PROMISED):
             promised[item].append((amount, before, until))

@@ -28,7 +28,7 @@ from saldo.simulation.files import erp_exports
 from saldo.simulation.files.bank_files import bank_files
 from saldo.simulation.files.erp_book import ErpBook
 from saldo.simulation.files.world_file import WorldFile
-from saldo.simulation.outreach_trial.checks import Checks, Truth
+from saldo.simulation.outreach_trial.checks import Checks, Facts, Truth
 from saldo.simulation.outreach_trial.mail import Post
 from saldo.simulation.outreach_trial.office import LeftMessage, Office, balances
 from saldo.simulation.outreach_trial.person import Person
@@ -221,7 +221,8 @@ def _check(trial: Trial, t: Tables, day: date, left: list[LeftMessage]) -> None:
     booked = {
         row.id: booked_until(trial.office.context(row.id)) for row in trial.office.desk.companies.values()
     }
-    trial.checks.day(left, balances(), booked, _truth(trial, t, day))
+    if left:
+        trial.checks.day(left, balances(), booked, _truth(trial, t, day), Facts.of(day))
 
 
 _LADDERS: dict[int, tuple[int, ...]] = {}
