@@ -145,7 +145,9 @@ def line_name(line: Line, language: str) -> str:
 
 def clean(text: str) -> str:
     """One line of printable text: names come from files, and an end of line could forge a header."""
-    return " ".join("".join(c if c.isprintable() or c == " " else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())
 
 
 def values(facts: MessageFacts, language: str, channel: str) -> dict[str, str]:

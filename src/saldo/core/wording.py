@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from saldo.core.errors import Rejection
@@ -155,8 +156,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     Raises BrokenTemplate for a text that ``check`` would have refused.
     """
     kept = []
-    for paragraph in _paragraphs(text):
-        pieces = list(_pieces(paragraph))
+    for pieces in _parsed(text):
         names = [piece.text for piece in pieces if piece.is_variable]
         if unknown := [name for name in names if name not in values]:
             raise BrokenTemplate(", ".join(unknown))
@@ -164,6 +164,12 @@ def fill(text: str, values: Mapping[str, str]) -> str:
             continue
         kept.append("".join(values[p.text] if p.is_variable else p.text for p in pieces).strip("\n"))
     return "\n\n".join(kept)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[tuple[_Piece, ...], ...]:
+    """A template is filled for thousands, and read once."""
+    return tuple(tuple(_pieces(paragraph)) for paragraph in _paragraphs(text))
 
 
 def _paragraphs(text: str) -> list[str]:

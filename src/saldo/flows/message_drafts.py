@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from saldo.collection.models import PlaybookAction
@@ -17,9 +18,9 @@ from saldo.collection.playbooks import playbook_of
 from saldo.core.addresses import is_usable
 from saldo.core.context import Context
 from saldo.core.message_facts import SOON_DAYS, Line, MessageFacts, Receiver, Sender
-from saldo.core.playbook import FORMAL_NOTICE, OVERDUE, PORTAL, REMINDER, WRITTEN
+from saldo.core.playbook import FORMAL_NOTICE, OVERDUE, PORTAL, REMINDER, WRITTEN, Step
 from saldo.core.sending import ADDRESS_STOPPED, NO_ADDRESS
-from saldo.core.wording import check
+from saldo.core.wording import Template, check
 from saldo.flows.plan_outreach import askable_now
 from saldo.outreach.facts import (
     ItemTold,
@@ -101,11 +102,11 @@ class Moment:
 
 def asks_of(actions: Sequence[PlaybookAction]) -> list[Ask]:
     """Actions (with their day run) as what is to be asked."""
-    return [_ask(action) for action in actions]
+    playbooks = {each: playbook_of(each) for each in {action.playbook_id for action in actions}}
+    return [_ask(action, playbooks[action.playbook_id].step(action.step)) for action in actions]
 
 
-def _ask(action: PlaybookAction) -> Ask:
-    step = playbook_of(action.playbook_id).step(action.step)
+def _ask(action: PlaybookAction, step: Step | None) -> Ask:
     return Ask(
         action_id=action.id,
         account_id=action.account_id,
@@ -182,7 +183,7 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
     facts = _facts(ctx, ask, now, way, lines)
     language = language_of(way.language, facts.receiver.country)
     template = now.templates.get((ask.template, ask.channel, language))
-    if template is None or (words is None and check(template.template, ask.purpose)):
+    if template is None or (words is None and not _is_good(template.template, ask.purpose)):
         params = {"template": ask.template, "channel": ask.channel}
         return Refused(ask.action_id, ask.account_id, NO_WORDS, params)
     said = words or filled(template.template, facts, ask.channel, language)
@@ -212,6 +213,12 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
         attach=ask.attach,
     )
     return Prepared(draft, _left_out_items(ask, now, lines))
+
+
+@lru_cache(maxsize=256)
+def _is_good(template: Template, purpose: str) -> bool:
+    """Asked again for the step's own purpose: a template of any name may be named in a formal step."""
+    return not check(template, purpose)
 
 
 def address_problem(channel: str, way: Way | None) -> str:

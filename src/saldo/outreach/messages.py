@@ -112,15 +112,14 @@ def make_many(ctx: Context, drafts: Sequence[Draft]) -> list[Made]:
     if not drafts:
         return []
     found = existing([draft.key for draft in drafts])
-    new = list({draft.key: draft for draft in drafts if draft.key not in found}.values())
+    new = {draft.key: draft for draft in drafts if draft.key not in found}
+    ids = dict(zip(new, reserve_ids("outreach_message", len(new)).to_list(), strict=True))
     if new:
-        (company_id,) = {draft.company_id for draft in new}
-        ctx = stamped(ctx, company_id)
-        ids = reserve_ids("outreach_message", len(new)).to_list()
-        _keep(ctx, new, ids, Company.objects.get(id=company_id).code)
-    made = {draft.key: each for draft, each in zip(new, ids, strict=True)} if new else {}
-    known = found | made
-    return [Made(known[draft.key], draft.key in made) for draft in drafts]
+        (company_id,) = {draft.company_id for draft in new.values()}
+        code = Company.objects.get(id=company_id).code
+        _keep(stamped(ctx, company_id), list(new.values()), list(ids.values()), code)
+    known = found | ids
+    return [Made(known[draft.key], draft.key in ids) for draft in drafts]
 
 
 def _keep(ctx: Context, drafts: Sequence[Draft], ids: Sequence[int], company_code: str) -> None:
