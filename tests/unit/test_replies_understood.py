@@ -33,6 +33,20 @@ def test_a_promise_with_its_day_amount_and_item() -> None:
     assert min(facts.promised_date.confidence, facts.amount_mills.confidence) >= SURE
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "provvederemo al saldo di quanto scaduto entro venerdì 27 marzo 2026",
+        "provvederemo al saldo di quanto scaduto entro il 27/03/2026",
+        "la fattura scaduta il 10/01 la paghiamo il 27 marzo",
+        "the overdue invoice of 10 January will be paid by 27 March",
+    ],
+)
+def test_the_day_of_an_invoice_is_not_the_promised_one(text: str) -> None:
+    facts = classify(text, day=DAY).facts
+    assert facts.promised_date and facts.promised_date.value == date(2026, 3, 27)
+
+
 def test_a_condition_makes_the_day_unsure() -> None:
     told = classify("Se arriva il bonifico del cliente vi paghiamo venerdì 20 marzo", day=DAY)
     assert told.facts.is_conditional

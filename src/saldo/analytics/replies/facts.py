@@ -66,7 +66,7 @@ _NO_PROMISE_BEFORE = re.compile(
     r"\b(?:del|dell'|di|of|dated|from|dd)\s*(?:the |il |l')?"
     r"|\b(?:scaden\w+|scadut\w+|due(?: date)?|dated|consegn\w+|deliver\w+|emess\w+|ritirat\w+|rientr\w*|"
     r"torn[aoei]\w*|riapr\w*|assen\w+|ferie|chius\w+|closed|back|return\w*|reopen\w*|riunione|dal|since|from)\b"
-    r"[^.;,]{0,14})$"
+    r"(?:(?!\b(?:entro|by|con|will|il pagamento)\b)[^.;,]){0,14})$"
 )
 _AWAY = re.compile(
     r"\b(?:rientr\w*|torn[oaei]\w*|riapr\w*|riprend\w*|riapertura|fuori ufficio|assent\w*|chius\w*|"
