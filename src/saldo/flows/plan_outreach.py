@@ -92,8 +92,11 @@ def outreach_of(
     chosen = in_force(company.id, ctx.known_at) if playbooks is None else playbooks
     items = _items(ctx, facts.open_items, with_history=bool(chosen))
     out = left_out(
-        items, blocking.blocks(ctx, rules), blocking.covers(ctx, items=facts.open_items), rules
-    )  # fmt: skip
+        items,
+        blocking.blocks(ctx, rules, items=facts.open_items),
+        blocking.covers(ctx, items=facts.open_items),
+        rules,
+    )
     askable = with_asked(items, out)
     sent = _sent(ctx, rules)
     if not chosen:
@@ -134,7 +137,7 @@ def askable_now(ctx: Context, account_ids: Sequence[int]) -> pl.DataFrame:
     items = _items(ctx, owed, with_history=True, account_ids=account_ids)
     out = left_out(
         items,
-        blocking.blocks(ctx, rules, account_ids),
+        blocking.blocks(ctx, rules, account_ids, owed),
         blocking.covers(ctx, account_ids, owed),
         rules,
     )
