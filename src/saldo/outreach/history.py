@@ -8,7 +8,7 @@ before it is known what became of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -22,6 +22,8 @@ from saldo.core.playbook import OVERDUE, SOON
 from saldo.core.sending import CANCELLED, FAILED, LEFT
 from saldo.storage.frames import copy_out
 
+# Nothing waits longer than this to be sent, or for a person to say what became of it.
+WAITING_DAYS = 60
 HISTORY = {
     "item_id": pl.Int64,
     "level": pl.Int64,
@@ -48,7 +50,12 @@ SELECT m.id, m.account_id, m.contact_id, m.to_address, m.channel, m.track, m.pur
         WHERE x.message_id = m.id AND x.recorded_at <= %(known_at)s) d ON true
  WHERE (%(company_id)s::int IS NULL OR m.company_id = %(company_id)s)
    AND (%(accounts)s::bigint[] IS NULL OR m.account_id = ANY(%(accounts)s::bigint[]))
-   AND m.recorded_at <= %(known_at)s AND m.as_of <= %(as_of)s
+   AND m.recorded_at <= %(known_at)s AND m.as_of BETWEEN %(first)s AND %(as_of)s
+"""
+# Items that have a balance on the day: what was written about others decides nothing any more.
+_OPEN = """
+  JOIN ledger_item_open_projection p ON p.item_id = i.item_id
+   AND NOT (p.used_up AND p.last_effective_date <= %(as_of)s AND p.last_recorded_at <= %(known_at)s)
 """
 _SENT = f"""
 SELECT account_id, contact_id, to_address, channel, track, purpose,
@@ -65,6 +72,7 @@ SELECT DISTINCT ON (i.item_id) i.item_id, i.level::bigint,
        max(b.left_date) OVER (PARTITION BY i.item_id, i.level) AS last_date
   FROM ({_BECAME}) b
   JOIN outreach_messageitem i ON i.message_id = b.id
+  {_OPEN}
  WHERE b.left_date <= %(as_of)s AND b.track = '{OVERDUE}'
    AND (i.level > i.level_before
         OR i.level = b.level AND NOT EXISTS (SELECT 1 FROM outreach_messageitem o
@@ -74,6 +82,7 @@ SELECT DISTINCT ON (i.item_id) i.item_id, i.level::bigint,
 _SOON = f"""
 SELECT i.item_id, string_agg(DISTINCT b.step, chr(31) ORDER BY b.step) AS steps
   FROM ({_BECAME}) b JOIN outreach_messageitem i ON i.message_id = b.id
+  {_OPEN}
  WHERE b.left_date <= %(as_of)s AND b.track = '{SOON}'
  GROUP BY i.item_id
 """
@@ -88,12 +97,14 @@ def _params(ctx: Context, account_ids: Sequence[int] | None) -> dict[str, Any]:
         "left": sorted(LEFT),
         "ended": [FAILED, CANCELLED],
         "zone": settings.TIME_ZONE,
+        "first": date.min,
     }
 
 
 def sent_messages(ctx: Context, since: date, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """SENT: messages that left from ``since`` to the context's day; those whose end is open are of today."""
-    return copy_out(_SENT, {**_params(ctx, account_ids), "since": since}, SENT)
+    first = since - timedelta(days=WAITING_DAYS)
+    return copy_out(_SENT, {**_params(ctx, account_ids), "since": since, "first": first}, SENT)
 
 
 def message_contacts(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
@@ -106,7 +117,7 @@ def message_contacts(ctx: Context, account_ids: Sequence[int] | None = None) -> 
 
 
 def item_history(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
-    """HISTORY: items that were written about, or that had a level before Saldo wrote.
+    """HISTORY: open items that were written about, or that had a level before Saldo wrote.
 
     Of the two levels the higher counts, with its date; of equal ones our own, with the later date.
     last_step is "" where the level is not from a message of that step.
