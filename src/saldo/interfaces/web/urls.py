@@ -94,6 +94,7 @@ urlpatterns = [
     path("mail/<int:message_id>/deliveries/<int:delivery_id>/", messages.delivery_page, name="delivery_file"),
     path("mail/<int:message_id>/resolve/", messages.resolve_page, name="message_resolve"),
     path("mail/<int:message_id>/retry/", messages.retry_page, name="message_retry"),
+    path("mail/<int:message_id>/receipt/", messages.receipt_page, name="message_receipt"),
     path("mail/replies/", replies.replies_page, name="mail_replies"),
     path("mail/replies/<int:reply_id>/", replies.reply_page, name="reply"),
     path("mail/replies/<int:reply_id>/confirm/", replies.confirm_page, name="reply_confirm"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from saldo.cash.desk import lines_of_account
 from saldo.collection.queries import hidden_today, outcomes_of
 from saldo.core.context import Context
+from saldo.flows.prescription import prescription
 from saldo.interfaces import clock
 from saldo.interfaces.web.charts import shares
 from saldo.interfaces.web.context import cash_waiting
@@ -30,6 +31,7 @@ from saldo.risk.desk import outlook
 ROWS = 50
 TIMELINE_ROWS = 40
 BANK_LINES = 8
+PRESCRIBING = 3
 LEGAL_ZONE = ZoneInfo("Europe/Rome")
 
 
@@ -136,6 +138,10 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         "hidden": hidden_today(outcomes, desk.ctx.as_of),
         "debits": [item for item in items if item.balance > 0],
         "item_numbers": {item.id: item.number for item in items},
+        "prescribing": prescription(clocks.ctx, [account_id])
+        .sort("expires_date")
+        .head(PRESCRIBING)
+        .to_dicts(),
         **facts_of(desk, clocks.ctx, account_id),
     }
     cash = cash_waiting(request)

@@ -12,9 +12,14 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from saldo.core.errors import SaldoError
+from saldo.core.playbook import LETTER
+from saldo.core.sending import LEFT
+from saldo.flows.prescription import MAY_RECORD_RECEIPT, record_return_receipt
 from saldo.flows.send_messages import post_letters, resolve, retry
 from saldo.intake.queries import document_bytes
 from saldo.interfaces.web.desk import Desk, page
+from saldo.interfaces.web.typed import day_or_none
 from saldo.interfaces.web.views.outreach import may_read, may_write
 from saldo.outreach.desk import replies_of_account
 from saldo.outreach.desk_message import MessageView, letters_to_print, message
@@ -66,6 +71,8 @@ def message_page(request: HttpRequest, message_id: int) -> HttpResponse:
         "last": view.deliveries[-1] if view.deliveries else None,
         "replies": [reply for reply in came if reply.message_id == view.id],
         "attachments": _files(request, view),
+        "may_receipt": may_receipt(request.desk) and view.facts["channel"] == LETTER and view.state in LEFT,
+        "today": request.desk.ctx.as_of,
     }  # fmt: skip
     return render(request, "web/outreach/message.html", shown)
 
@@ -120,6 +127,25 @@ def resolve_page(request: HttpRequest, message_id: int) -> HttpResponse:
     words = _("Noted: it was sent.") if was_sent == "yes" else _("Noted: it was not sent.")
     messages.success(request, f"{view.facts['name']}: {words}")
     return redirect("mail_unknown")
+
+
+def may_receipt(desk: Desk) -> bool:
+    return desk.company is not None and bool(desk.roles & MAY_RECORD_RECEIPT)
+
+
+@page(may_receipt)
+@require_POST
+def receipt_page(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The card of a registered letter came back: its day, and its scan if there is one."""
+    view = message_or_404(request, message_id)
+    day = day_or_none(request.POST.get("delivered_date", ""))
+    if day is None:
+        raise SaldoError("date_not_understood", date=request.POST.get("delivered_date", "")[:40])
+    file = request.FILES.get("file")
+    name, data = (str(file.name)[:200], file.read()) if file else ("", None)
+    record_return_receipt(request.desk.ctx, view.id, day, name, data, note_of(request))
+    messages.success(request, _("The receipt is recorded."))
+    return redirect("message", message_id=view.id)
 
 
 @page(may_write)
