@@ -15,7 +15,7 @@ import pytest
 
 from saldo.core.errors import SaldoError
 from saldo.core.sending import FAILED, POSTPONED, SENT, UNKNOWN
-from saldo.outreach.channels import email, letter_folder, sms
+from saldo.outreach.channels import email, letter_folder, mail_folder, pec, sms
 from saldo.outreach.channels.checks import check, state
 from saldo.outreach.channels.config import Anymail, Sms, channels
 from saldo.outreach.channels.outgoing import Answer, Outgoing
@@ -324,3 +324,71 @@ def test_check_connects_and_sends_nothing(channels_file: Callable[[str], Path], 
     assert told["sms"].detail == "clickatell" and told["letter"].is_ok
     assert not told["pec_imap"].is_set and not peer.taken
     assert [each.is_ok for each in check("ALFA", "/nowhere")][5] is False
+
+
+# -- a folder in place of servers --------------------------------------------------------------------------
+
+
+def folder_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Path:
+    path = tmp_path / "channels.toml"
+    path.write_text(text, "utf-8")
+    path.chmod(0o600)
+    monkeypatch.setenv("SALDO_CHANNELS", str(path))
+    return path
+
+
+def test_a_folder_takes_mail_and_pec_in_place_of_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_file(
+        tmp_path,
+        monkeypatch,
+        """
+        [ALFA.folder]
+        path = "outbox"
+        from = "Alfa S.r.l. <crediti@alfa.example>"
+        pec_from = "alfa@pec.example"
+        """,
+    )
+    own = channels().of("ALFA")
+    assert own.smtp is not None and own.pec_smtp is not None
+    out = outgoing()
+    raw = email.build(own.smtp, out, NOW)
+    first, again = email.send(own.smtp, out, raw), email.send(own.smtp, out, b"other")
+    assert (first.state, first.code, again.code) == (SENT, "in_folder", "already_there")
+    certified = outgoing(token="a" * 24)
+    assert pec.send(own.pec_smtp, certified, raw).state == SENT
+    # Both whole, readable by their owner only, and nothing half-written beside them.
+    files = sorted((tmp_path / "outbox").iterdir())
+    assert {file.name for file in files} == {f"{out.token}.eml", f"{certified.token}.eml"}
+    assert all(file.read_bytes() == raw and file.stat().st_mode & 0o077 == 0 for file in files)
+    told = {each.kind: each for each in state("ALFA")}
+    assert told["email"].is_ok and told["pec"].is_ok and "outbox" in told["email"].detail
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[ALFA.folder]\nfrom = 'a@alfa.example'", "ALFA.folder.path"),
+        ("[ALFA.folder]\npath = 'out'", "ALFA.folder.from"),
+        ("[ALFA.folder]\npath = 'out'\nfrom = 'a@alfa.example'\nhost = 'x'", "ALFA.folder.host"),
+        (
+            "[ALFA.smtp]\nhost = 'x'\nfrom = 'a@alfa.example'\n"
+            "[ALFA.folder]\npath = 'out'\nfrom = 'a@alfa.example'",
+            "ALFA.folder",
+        ),
+    ],
+)
+def test_a_folder_is_checked_like_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, key: str
+) -> None:
+    folder_file(tmp_path, monkeypatch, text)
+    with pytest.raises(SaldoError) as refused:
+        channels()
+    assert refused.value.params["key"] == key
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = mail_folder.put(str(tmp_path / "file" / "outbox"), "a" * 24, b"x")
+    assert (answer.state, answer.code) == (POSTPONED, "folder_not_written")

@@ -83,9 +83,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "il gateway SMS non ha confermato: forse è partito",
         "the SMS gateway did not confirm it: it may have left",
     ),
-    "folder_not_written": ("la cartella di stampa non è scrivibile", "the print folder cannot be written"),
+    "folder_not_written": ("la cartella non è scrivibile", "the folder cannot be written"),
+    "in_folder": ("messo nella cartella di prova, non uscito", "put into the folder for trials, not let out"),
     "name_not_usable": ("il messaggio non ha un nome valido", "the message has no usable name"),
-    "already_there": ("la lettera era già nella cartella", "the letter was in the folder already"),
+    "already_there": ("era già nella cartella", "it was in the folder already"),
     "imap_login": ("la casella non si apre", "the mailbox cannot be opened"),
     "to_print": ("da stampare e spedire", "to be printed and posted"),
 }  # fmt: skip

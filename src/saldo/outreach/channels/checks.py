@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saldo.core.errors import SaldoError
-from saldo.outreach.channels.config import NONE, STARTTLS, TLS, Anymail, Imap, Sms, Smtp, channels
+from saldo.outreach.channels.config import NONE, STARTTLS, TLS, Anymail, Folder, Imap, Sms, Smtp, channels
 from saldo.outreach.channels.email import backend_of
 from saldo.outreach.channels.outgoing import clip
 from saldo.outreach.channels.smtp import NotConnected, connect
@@ -63,9 +63,13 @@ def _each(company_code: str, letter_folder: str, connects: bool) -> list[Channel
     ]
 
 
-def _mail(kind: str, config: Smtp | Anymail | None, connects: bool) -> ChannelState:
+def _mail(kind: str, config: Smtp | Anymail | Folder | None, connects: bool) -> ChannelState:
     if config is None:
         return ChannelState(kind, False, False, "channel_not_set_up")
+    if isinstance(config, Folder):
+        is_ok = _is_writable(Path(config.path))
+        told = f"{config.from_address} ({config.path})"
+        return ChannelState(kind, True, is_ok, "" if is_ok else "folder_not_written", told)
     if isinstance(config, Anymail):
         detail = f"{config.from_address} ({config.backend})"
         if connects:
@@ -139,3 +143,9 @@ def _letter(folder: str) -> ChannelState:
     path = Path(folder).expanduser()
     is_ok = path.is_dir() and os.access(path, os.W_OK | os.X_OK)
     return ChannelState(LETTER, True, is_ok, "" if is_ok else "folder_not_written", str(path))
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether messages can be put there: it, or the nearest folder above it in which it is made."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -100,12 +100,24 @@ class Anymail:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """In place of a server: a folder into which messages are put, so that nothing leaves."""
+
+    path: str
+    from_address: str
+    from_name: str = ""
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CompanyChannels:
+    """smtp, pec_smtp: a folder stands in their place where the company has one."""
+
     code: str
-    smtp: Smtp | None = None
+    smtp: Smtp | Folder | None = None
     anymail: Anymail | None = None
     imap: Imap | None = None
-    pec_smtp: Smtp | None = None
+    pec_smtp: Smtp | Folder | None = None
     pec_imap: Imap | None = None
     sms: Sms | None = None
 
@@ -189,20 +201,34 @@ def parse(data: Mapping[str, Any], path: Path) -> Channels:
 
 
 def _company(table: _Table, code: str) -> CompanyChannels:
-    table.only("smtp", "anymail", "imap", "pec", "sms")
-    if table.has("smtp") and table.has("anymail"):
-        table.wrong("anymail", "either smtp or anymail")
+    table.only("smtp", "anymail", "folder", "imap", "pec", "sms")
+    ways = [way for way in ("smtp", "anymail", "folder") if table.has(way)]
+    if len(ways) > 1:
+        table.wrong(ways[1], f"either {ways[0]} or {ways[1]}")
     pec = table.table("pec") if table.has("pec") else _Table({}, "", table.path)
     pec.only("smtp", "imap")
+    mail, certified = _folders(table.table("folder")) if table.has("folder") else (None, None)
+    if certified is not None and pec.has("smtp"):
+        pec.wrong("smtp", "either folder.pec_from or pec.smtp")
     return CompanyChannels(
         code,
-        smtp=_smtp(table.table("smtp")) if table.has("smtp") else None,
+        smtp=_smtp(table.table("smtp")) if table.has("smtp") else mail,
         anymail=_anymail(table.table("anymail")) if table.has("anymail") else None,
         imap=_imap(table.table("imap")) if table.has("imap") else None,
-        pec_smtp=_smtp(pec.table("smtp")) if pec.has("smtp") else None,
+        pec_smtp=_smtp(pec.table("smtp")) if pec.has("smtp") else certified,
         pec_imap=_imap(pec.table("imap")) if pec.has("imap") else None,
         sms=_sms(table.table("sms")) if table.has("sms") else None,
     )
+
+
+def _folders(table: _Table) -> tuple[Folder, Folder | None]:
+    """The folder as the way of e-mail and, with an address for it, of PEC."""
+    table.only("path", "from", "pec_from", "reply_to")
+    path = str(table.path.parent / Path(table.text("path", required=True)).expanduser())
+    name, address = table.mailbox("from")
+    mail = Folder(path, address, name, table.mailbox("reply_to", required=False)[1])
+    name, address = table.mailbox("pec_from", required=False)
+    return mail, Folder(path, address, name) if address else None
 
 
 _SECRETS = ("password", "password_file", "password_env")

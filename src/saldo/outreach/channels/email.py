@@ -1,4 +1,4 @@
-"""E-mail: by a mail server, or by a provider's HTTP interface through django-anymail."""
+"""E-mail: by a mail server, by a provider's HTTP interface (django-anymail), or into a folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from saldo.outreach.channels import mime
-from saldo.outreach.channels.config import Anymail, Smtp
+from saldo.outreach.channels import mail_folder, mime
+from saldo.outreach.channels.config import Anymail, Folder, Smtp
 from saldo.outreach.channels.outgoing import Answer, Outgoing, failed, sent, try_again, unknown
 from saldo.outreach.channels.smtp import send_bytes
 
@@ -17,13 +17,15 @@ _BACKEND = re.compile(r"[a-z][a-z0-9_]{1,40}")
 _NOT_NOW = frozenset({408, 425, 429, 503})
 
 
-def build(config: Smtp | Anymail, out: Outgoing, now: datetime) -> bytes:
+def build(config: Smtp | Anymail | Folder, out: Outgoing, now: datetime) -> bytes:
     """The message's bytes. Raises mime.BadAddress."""
     return mime.as_bytes(mime.build(out, config.from_name, config.from_address, config.reply_to, now))
 
 
-def send(config: Smtp | Anymail, out: Outgoing, raw: bytes) -> Answer:
+def send(config: Smtp | Anymail | Folder, out: Outgoing, raw: bytes) -> Answer:
     """Hand the message over."""
+    if isinstance(config, Folder):
+        return mail_folder.put(config.path, out.token, raw)
     if isinstance(config, Smtp):
         envelope = out.reply_to if config.envelope == "reply" and out.reply_to else config.from_address
         return send_bytes(config, mime.address(envelope), mime.address(out.to_address), raw)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from saldo.outreach.channels import mime
-from saldo.outreach.channels.config import Smtp
+from saldo.outreach.channels import mail_folder, mime
+from saldo.outreach.channels.config import Folder, Smtp
 from saldo.outreach.channels.outgoing import Answer, Outgoing
 from saldo.outreach.channels.smtp import send_bytes
 
 
-def build(config: Smtp, out: Outgoing, now: datetime) -> bytes:
+def build(config: Smtp | Folder, out: Outgoing, now: datetime) -> bytes:
     """The message's bytes; answers go to the PEC address itself. Raises mime.BadAddress."""
     return mime.as_bytes(mime.build(out, config.from_name, config.from_address, config.reply_to, now))
 
 
-def send(config: Smtp, out: Outgoing, raw: bytes) -> Answer:
+def send(config: Smtp | Folder, out: Outgoing, raw: bytes) -> Answer:
     """Hand the message over, in the account's own name: providers refuse any other sender."""
+    if isinstance(config, Folder):
+        return mail_folder.put(config.path, out.token, raw)
     return send_bytes(config, mime.address(config.from_address), mime.address(out.to_address), raw)
