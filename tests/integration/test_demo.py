@@ -26,6 +26,11 @@ TODAY, LAST = date(2026, 7, 1), date(2026, 6, 30)
 SEED = 7
 
 
+@pytest.fixture(autouse=True)
+def _own_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALDO_CHANNELS", str(tmp_path / "channels.toml"))
+
+
 def demo(home: Path) -> Demo:
     ctx = Context("system:demo", TODAY, lambda: datetime(2026, 7, 1, 9, tzinfo=UTC), language="it")
     with shown(display(disable=True)) as step:
@@ -36,7 +41,9 @@ def demo(home: Path) -> Demo:
 def test_the_demo_tells_what_is_true_of_its_world(tmp_path: Path) -> None:
     made = demo(tmp_path)
     assert [code for code, _ in made.companies] == ["AURELIA", "TIBERIA"]
-    assert {login.username for login in made.logins} == {"admin", "crediti", "incassi", "direzione"}
+    assert {login.username for login in made.logins} == {
+        "admin", "responsabile", "crediti", "incassi", "direzione",
+    }  # fmt: skip
     assert all(login.password for login in made.logins)
     # Four spoilt rows in each history, and nothing else refused.
     refused = {entry.name.split("-")[0]: entry.rejections for entry in made.imports if entry.rejections}

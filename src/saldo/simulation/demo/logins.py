@@ -13,7 +13,8 @@ from saldo.core.errors import SaldoError
 # login, role, what for
 LOGINS = (
     ("admin", "administrator", "everything"),
-    ("crediti", "collector", "the worklist"),
+    ("responsabile", "credit_manager", "the mail, playbooks, settings of sending"),
+    ("crediti", "collector", "the worklist, the mail"),
     ("incassi", "cash_specialist", "the cash desk"),
     ("direzione", "cfo", "the dashboard, reading only"),
 )
@@ -31,6 +32,8 @@ class Login:
 
 
 PASSWORDS = "logins.txt"
+# Of those who were needed before the demo was complete.
+EARLY_PASSWORDS = "logins.part"
 
 
 def has_logins(folder: Path) -> bool:
@@ -46,8 +49,8 @@ def ensure_logins(ctx: Context, folder: Path) -> tuple[Login, ...]:
     from saldo.identity.operations import add_user
 
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / PASSWORDS
-    known = _read_passwords(path)
+    path, early = folder / PASSWORDS, folder / EARLY_PASSWORDS
+    known = _read_passwords(early) | _read_passwords(path)
     wanted = {login: known.get(login) or secrets.token_urlsafe(PASSWORD_BYTES) for login, _, _ in LOGINS}
     # Written first: a password that is in the database and nowhere else would lock people out of the demo.
     _write_passwords(path, {**known, **wanted})
@@ -64,7 +67,31 @@ def ensure_logins(ctx: Context, folder: Path) -> tuple[Login, ...]:
     strangers = {login.username for login in logins if login.password is None}
     if strangers:
         _write_passwords(path, {login: word for login, word in wanted.items() if login not in strangers})
+    early.unlink(missing_ok=True)
     return tuple(logins)
+
+
+def ensure_early(ctx: Context, folder: Path, login: str) -> None:
+    """One of the demo's users, who acts before it is complete."""
+    from saldo.identity.operations import add_user
+
+    folder.mkdir(parents=True, exist_ok=True)
+    early = folder / EARLY_PASSWORDS
+    known = _read_passwords(early) | _read_passwords(folder / PASSWORDS)
+    if login in known:
+        password = known[login]
+    else:
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        _write_passwords(early, {**_read_passwords(early), login: password})
+    role = next(role for name, role, _ in LOGINS if name == login)
+    try:
+        add_user(ctx, login, password, role)
+    except SaldoError as error:
+        if error.code != "user_exists":
+            raise
+        # Somebody made this user before the demo did, unless an interrupted demo did it.
+        if login not in known:
+            early.unlink()
 
 
 def _read_passwords(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
+from django.db import transaction
 from django.db.models import Max
 
 from saldo.collection.models import Outcome
@@ -25,15 +26,20 @@ from saldo.flows.import_documents import import_file
 from saldo.identity.queries import companies, last_recorded_at
 from saldo.intake.models import Batch
 from saldo.parties.frames import account_names
+from saldo.simulation.demo.answers import Answers
 from saldo.simulation.demo.cash import apply_and_confirm, ensure_bank_accounts, is_cash
+from saldo.simulation.demo.office import Office
+from saldo.simulation.demo.post import Post
 from saldo.simulation.demo.setup import Advance, Imported
+from saldo.simulation.draws import Draws
 from saldo.simulation.files.erp_exports import mapping_texts
 from saldo.simulation.files.world_file import WorldFile
 from saldo.simulation.world.tables import Tables
 
 # Older contacts than these are not put down.
 CONTACT_DAYS = 45
-MORNING, EVENING = time(7), time(16, 30)
+# In the evening the post still leaves, in summer too.
+MORNING, EVENING = time(7), time(15, 30)
 CHANNELS = {
     "email": "E-mail inviata",
     "call": "Telefonata",
@@ -54,9 +60,12 @@ ANSWERS = {
 
 
 class Past:
-    """``day`` is where the demo has come to; contacts of the days before are put down with them."""
+    """``day`` is where the demo has come to; contacts of the days before are put down with them.
 
-    def __init__(self, ctx: Context, t: Tables, first: date) -> None:
+    From ``mail_from`` on Saldo writes to customers, and reads what they answer by mail.
+    """
+
+    def __init__(self, ctx: Context, t: Tables, first: date, last: date, seed: int, mail_from: date) -> None:
         self._actor, self._language = ctx.actor, ctx.language
         self._companies = {row.code: row.id for row in companies(ctx)}
         # After an interruption it goes on later than what was recorded. Nothing is told or read twice, least
@@ -70,6 +79,10 @@ class Past:
         self._t = t
         ensure_bank_accounts(ctx, t, self._companies)
         self._accounts: dict[int, int] = {}
+        self._answers = Answers(t, last)
+        self._office = Office(t, self._companies)
+        self._post = Post(t, Draws(seed), self._office, mail_from, last)
+        self._mail_from, self._last = (mail_from, last) if self._office.companies else (date.max, last)
         self._told_until = told or first - timedelta(days=CONTACT_DAYS)
         self.day = first
 
@@ -128,34 +141,52 @@ class Past:
             apply_and_confirm(self._context(self.day, company_id), company_id)
 
     def run(self) -> None:
+        if self.day >= self._mail_from:
+            self._office.set_up(self._context(self.day), self.day)
         for company_id in self._companies.values():
             run_day(self._context(self.day, company_id), company_id)
+
+    def write(self) -> None:
+        """The evening's post: some of the plan leaves, and what came is taken in."""
+        if self.day < self._mail_from:
+            return
+        soon = self._t.replies.filter(
+            (pl.col("channel") == "email") & pl.col("reply_date").is_between(self.day, self._last)
+        )
+        first = {self._accounts[ix] for ix in soon["account_id"].unique() if ix in self._accounts}
+        self._office.write(self._context(self.day), first, self.day >= self._last)
+        self._post.arrive(self._context(self.day), self._accounts)
 
     # -- what was said ---------------------------------------------------------------------------------
 
     def _tell(self, until: date) -> None:
         """Messages and answers after the last day told, up to ``until``, in the order of their days."""
         self._learn_accounts()
-        for day, account, state, note, come_back in sorted(self._said(until), key=lambda row: row[0]):
+        for day, account, state, note, come_back, reply in sorted(self._said(until), key=lambda row: row[0]):
             if account in self._accounts:
                 later = come_back if come_back and come_back > day else None
-                ctx = self._context(day)
-                record_outcome(ctx, self._accounts[account], state, note, later)
+                with transaction.atomic():
+                    record_outcome(self._context(day), self._accounts[account], state, note, later)
+                    if reply is not None:
+                        self._answers.record(self._context(day), self._accounts[account], reply)
         self._told_until = max(self._told_until, until)
 
     def _said(self, until: date) -> Iterator[tuple[Any, ...]]:
         fresh = pl.col("day").is_between(self._told_until, until, closed="right")
-        messages = self._t.messages.with_columns(pl.col("sent_date").alias("day")).filter(fresh)
+        # What Saldo sends and takes in itself is no contact to be told.
+        by_hand = (pl.col("channel") == "call") | (pl.col("day") < self._mail_from)
+        messages = self._t.messages.with_columns(pl.col("sent_date").alias("day")).filter(fresh & by_hand)
         for row in messages.iter_rows(named=True):
             words = f"{CHANNELS[row['channel']]}, {TONES[row['tone']]}"
             if row["purpose"] == "plan":
                 words += ": proposto un piano di rientro"
-            yield row["day"], row["account_id"], DONE, words, None
-        replies = self._t.replies.with_columns(pl.col("reply_date").alias("day")).filter(fresh)
+            yield row["day"], row["account_id"], DONE, words, None, None
+        by_hand = (pl.col("channel") != "email") | (pl.col("day") < self._mail_from)
+        replies = self._t.replies.with_columns(pl.col("reply_date").alias("day")).filter(fresh & by_hand)
         for row in replies.iter_rows(named=True):
-            yield (row["day"], row["account_id"], *_answer(row))
+            yield (row["day"], row["account_id"], *_answer(row), row)
         for day, account in self._kept(until):
-            yield day, account, DONE, "Promessa mantenuta: pagato", None
+            yield day, account, DONE, "Promessa mantenuta: pagato", None, None
 
     def _kept(self, until: date) -> Iterator[tuple[date, int]]:
         """Promises of which the ERP has booked all the lines: the day of that, and the account."""

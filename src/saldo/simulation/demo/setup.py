@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from saldo.core.calendar import previous_business_day
 from saldo.core.context import Context
-from saldo.simulation.demo.logins import Login, ensure_logins, has_logins
+from saldo.simulation.demo.logins import Login, ensure_early, ensure_logins, has_logins
 from saldo.simulation.draws import Draws
 from saldo.simulation.files.customers_file import write_customers
 from saldo.simulation.files.einvoices import write_einvoices
@@ -114,7 +114,7 @@ def ensure_demo(ctx: Context, home: Path, seed: int, size: str, step: Step) -> D
     imports: tuple[Imported, ...] = ()
     # The logins come last: without them it was interrupted, and goes on where it can.
     if not all(runs) or not has_logins(folder):
-        imports = tuple(_live_through(ctx, folder / "world", seed, size, last, step))
+        imports = tuple(_live_through(ctx, folder, seed, size, last, step))
     as_of = max([ctx.as_of, *(run.as_of for run in runs if run)])
     for code, row in rows.items():
         run = latest_day_run(row.id)
@@ -126,15 +126,21 @@ def ensure_demo(ctx: Context, home: Path, seed: int, size: str, step: Step) -> D
     return Demo(named, as_of, folder, imports, ensure_logins(ctx, folder))
 
 
-def _live_through(ctx: Context, to: Path, seed: int, size: str, last: date, step: Step) -> Iterator[Imported]:
+def _live_through(
+    ctx: Context, folder: Path, seed: int, size: str, last: date, step: Step
+) -> Iterator[Imported]:
+    from saldo.simulation.demo.office import PERSON, ensure_channels
     from saldo.simulation.demo.past import Past
 
     sized = _shortened(load().size(size))
     step("Three years of a simulated world" if size == "medium" else "Half a year of a simulated world")
     t = World.make(size, seed, last).tables()
     step("Writing its files")
-    write_folder(t, sized, seed, last, to, _silently)
-    past = Past(ctx, t, last - timedelta(days=sized.live_days))
+    write_folder(t, sized, seed, last, folder / "world", _silently)
+    ensure_early(ctx, folder, PERSON)
+    ensure_channels(t, folder / "outbox")
+    first, mail_from = last - timedelta(days=sized.live_days), last - timedelta(days=RUN_DAYS)
+    past = Past(ctx, t, first, last, seed, mail_from)
     files = [file for file in arrivals(_imported_files(t, sized, seed, last)) if file.day <= last]
     for day, of_day in groupby(files, key=lambda file: file.day):
         past.go_on_to(day)
@@ -145,6 +151,8 @@ def _live_through(ctx: Context, to: Path, seed: int, size: str, last: date, step
         past.apply_cash()
         if day >= last - timedelta(days=RUN_DAYS):
             past.run()
+            step(f"The post of {day.isoformat()}")
+            past.write()
     step("What was said and answered")
     past.go_on_to(last)
 

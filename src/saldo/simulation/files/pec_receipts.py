@@ -69,6 +69,18 @@ def write_pec_receipts(
         )
 
 
+def receipts_of(row: Row, at: datetime) -> tuple[bytes, bytes]:
+    """Accepted and delivered, of a message that was sent at ``at``: row as for those of a world, with its own
+    ``rfc_id`` and ``subject``."""
+    accepted = _receipt("accettazione", row, at + timedelta(seconds=4), None)
+    delivered = _receipt("avvenuta-consegna", row, at + timedelta(seconds=40), _letter(row, at, []))
+    return accepted, delivered
+
+
+def _rfc_id(row: Row) -> str:
+    return row.get("rfc_id") or sent_message_id(row["message_id"], row["sender"])
+
+
 def _sent(t: Tables, first: date, last: date) -> pl.DataFrame:
     """PEC messages of the span to customers that have such an address, in order of the day."""
     companies = t.companies.select("company_id", company="code", company_name="name", sender="pec")
@@ -106,6 +118,8 @@ def _owed(t: Tables, sent: pl.DataFrame) -> dict[int, list[str]]:
 
 
 def _subject(row: Row) -> str:
+    if row.get("subject"):
+        return str(row["subject"])
     text: str = words("pec")["subject"].format(company=row["company_name"], code=row["code"])
     return text
 
@@ -125,7 +139,7 @@ def _letter(row: Row, at: datetime, lines: list[str]) -> bytes:
         ("To", row["recipient"]),
         ("Subject", _subject(row)),
         ("Date", mail_date(at)),
-        ("Message-ID", sent_message_id(row["message_id"], row["sender"])),
+        ("Message-ID", _rfc_id(row)),
     ]
     return text_mail(headers, "\r\n".join([*paragraphs, row["company_name"], ""]))
 
@@ -138,7 +152,7 @@ def _receipt(kind: str, row: Row, at: datetime, letter: bytes | None) -> bytes:
     headers = [
         ("X-Ricevuta", kind),
         ("X-TipoRicevuta", "completa" if is_delivery else ""),
-        ("X-Riferimento-Message-ID", sent_message_id(row["message_id"], row["sender"])),
+        ("X-Riferimento-Message-ID", _rfc_id(row)),
         ("From", f"posta-certificata@{said['provider_domain']}"),
         ("To", row["sender"]),
         ("Subject", f"{title}: {_subject(row)}"),

@@ -303,8 +303,12 @@ def _quoted(draws: Draws, letter: Letter, subject: str) -> str:
 
 
 def _is_bounced(draws: Draws, letter: Letter) -> bool:
-    said = letter.said
-    return said.kind == WRONG_PERSON and bool(draws.happens("reply/bounced", _BOUNCED_SHARE, said.reply_id))
+    return letter.said.kind == WRONG_PERSON and bounces(draws, letter.said.reply_id)
+
+
+def bounces(draws: Draws, reply_id: int) -> bool:
+    """Whether, of a wrong person, it is the mail server that says so."""
+    return bool(draws.happens("reply/bounced", _BOUNCED_SHARE, reply_id))
 
 
 def _bounce(draws: Draws, letter: Letter) -> bytes:
