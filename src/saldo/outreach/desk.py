@@ -283,7 +283,8 @@ def planned_groups(ctx: Context, run_id: int, kind: str = PLANNED, text: str = "
     """What waits by playbook and step, the firmest first."""
     where, params = _planned_where(ctx, run_id, kind)
     where += _searched(text, params)
-    sql = f"""SELECT pv.code AS playbook, max(pv.id) AS playbook_id, a.step, a.level, min(a.channel) AS channel, a.currency,
+    sql = f"""SELECT pv.code AS playbook, max(pv.id) AS playbook_id, a.step, a.level,
+                     min(a.channel) AS channel, a.currency,
                      count(*) AS count, sum(a.asked) AS asked {where}
                GROUP BY pv.code, a.step, a.level, a.currency ORDER BY a.level DESC, pv.code, a.step"""
     found: dict[str, GroupSum] = {}
@@ -320,19 +321,6 @@ def planned_of_account(ctx: Context, run_id: int, account_id: int) -> list[Plann
     where, params = _planned_where(ctx, run_id, PLANNED)
     sql = f"{_PLANNED_COLUMNS}{where} AND a.account_id = %s{_PLANNED_ORDER}"
     return [_planned(row) for row in _fetch(sql, [*params, account_id])]
-
-
-def decision_of(action_id: int) -> dict[str, Any] | None:
-    """Who approved or refused the action, and the message made of it."""
-    rows = _fetch(
-        """SELECT d.is_approved, d.note, d.actor, d.recorded_at, m.id AS message_id
-             FROM collection_playbookaction a
-             LEFT JOIN collection_playbookdecision d ON d.action_id = a.id
-             LEFT JOIN outreach_message m ON m.action_id = a.id
-            WHERE a.id = %s AND (d.id IS NOT NULL OR m.id IS NOT NULL) LIMIT 1""",
-        [action_id],
-    )
-    return rows[0] if rows else None
 
 
 def messages(

@@ -144,3 +144,16 @@ def letters_to_print(ctx: Context) -> list[int]:
         [ctx.company_id, *params],
     )
     return [row["id"] for row in rows]
+
+
+def decision_of(action_id: int) -> dict[str, Any] | None:
+    """Who approved or refused the action, and the message made of it."""
+    rows = _fetch(
+        """SELECT d.is_approved, d.note, d.actor, d.recorded_at, m.id AS message_id
+             FROM collection_playbookaction a
+             LEFT JOIN collection_playbookdecision d ON d.action_id = a.id
+             LEFT JOIN outreach_message m ON m.action_id = a.id
+            WHERE a.id = %s AND (d.id IS NOT NULL OR m.id IS NOT NULL) LIMIT 1""",
+        [action_id],
+    )
+    return rows[0] if rows else None

@@ -17,7 +17,8 @@ from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.views.worklist import parse_offset
 from saldo.ledger.statement import ItemRow, open_items
 from saldo.outreach import desk as post
-from saldo.outreach.desk import BLOCKED, OUTGOING_STATES, PAGE_ROWS, PLANNED, PlannedRow, decision_of
+from saldo.outreach.desk import BLOCKED, OUTGOING_STATES, PAGE_ROWS, PLANNED, PlannedRow
+from saldo.outreach.desk_message import decision_of
 from saldo.parties.queries import account_with_contacts
 
 TEXT_CHARACTERS = 120
