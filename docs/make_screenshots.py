@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-PAGES = {"worklist": "/", "dashboard": "/dashboard/", "cash": "/cash/"}
+PAGES = {"worklist": "/", "dashboard": "/dashboard/", "cash": "/cash/", "posta": "/mail/"}
 
 
 def free_port() -> int:

@@ -31,12 +31,12 @@ from saldo.parties.frames import account_names
 from saldo.simulation.world.tables import Tables
 
 PERSON = "responsabile"
-# Of each company's plan so many messages were approved each evening; the rest was left.
-APPROVED_A_DAY = 10
-DAILY_CAP = 60
+# Of each company's plan so many messages were approved on the first evening, and on each later one.
+APPROVED_FIRST, APPROVED_LATER = 10, 3
+DAILY_CAP = 120
 # What the office of the past wrote this long before the cut-over counts as a reminder of its tone.
 REMINDER_DAYS = 200
-LEVELS = {"courtesy": 0, "soft": 1, "firm": 3, "formal": 4}
+LEVELS = {"courtesy": 0, "soft": 1, "firm": 2, "formal": 3}
 # Items that nobody was reminded of, as far as is known, start where their age would have brought them.
 STARTING = Starting(bands={30: 1, 60: 2})
 SIGNATURE = {
@@ -168,7 +168,9 @@ class Office:
         person = replace(ctx, actor=PERSON)
         waiting = planned(person, run.id, state=TO_APPROVE)
         waiting.sort(key=lambda row: (row.account_id not in first, row.track != OVERDUE, row.id))
-        return approve(person, [row.id for row in waiting[:APPROVED_A_DAY]]).done
+        is_first = not Message.objects.filter(company_id=company_id).exists()
+        chosen = waiting[: APPROVED_FIRST if is_first else APPROVED_LATER]
+        return approve(person, [row.id for row in chosen]).done
 
     def _was_here(self, day_run_id: int) -> bool:
         return PlaybookAction.objects.filter(day_run_id=day_run_id, decision__isnull=False).exists()

@@ -1,8 +1,9 @@
 """The mail of the demo's last days: what customers answer, taken in as it would come from a mailbox.
 
 Answers come to what Saldo wrote where it has written, else to what the office wrote before. Those of the
-days before the last are confirmed where Saldo proposes an act and is sure; the others wait. So that each kind
-can be tried, the last evening brings one of each that is missing. Import this only after Django is set up.
+days before the last are confirmed where Saldo proposes an act and is sure, older ones also by somebody who reads
+them; the others wait. So that each kind can be tried, the last evening brings one of each that is missing.
+Import this only after Django is set up.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ from saldo.simulation.world.tables import Tables
 
 # Of each of these one waits for whoever looks at the demo.
 KINDS = ("promise", "dispute", "already_paid", "question", "angry", "out_of_office")
+# What came longer ago than this has been read.
+READ_DAYS = 2
+CERTIFIED = 3  # PEC of each company whose receipts come
+PAUSE_DAYS = 7
 MADE_FROM = 9_000_000  # ids of answers that the world does not have
 OPT_OUT = {
     "it": "Buongiorno,\n\nvi chiediamo di non scrivere più a questo indirizzo e-mail.\n\nGrazie\n{name}\n",
@@ -72,7 +77,7 @@ class Post:
             self._taken.add(letter.said.reply_id)
             told = letter if message is None else self._answering(letter, message, day)
             if _rfc_id(told) not in known:
-                self._take(ctx, code, reply_file(self._draws, told).data, told.said.kind)
+                self._take(ctx, code, reply_file(self._draws, told).data, told.said.kind, told)
         if day >= self._last:
             self._make_up(ctx, ours)
 
@@ -84,22 +89,36 @@ class Post:
             said = replace(said, reply_date=day)
         return _to_ours(replace(letter, said=said), message)
 
-    def _take(self, ctx: Context, code: str, raw: bytes, kind: str, mailbox: str = "email") -> None:
+    def _take(
+        self,
+        ctx: Context,
+        code: str,
+        raw: bytes,
+        kind: str,
+        letter: Letter | None = None,
+        mailbox: str = "email",
+    ) -> None:
         company_id = self._office.companies[code]
         own = ctx.within(company_id)
         taken = take(own, raw, f"{code}:{mailbox}", company_id)
         if taken.kind != REPLY or taken.reply_id is None:
             return
-        if ctx.as_of >= self._last or not self._confirm(replace(own, actor=PERSON), taken.reply_id):
+        if ctx.as_of >= self._last or not self._confirm(replace(own, actor=PERSON), taken.reply_id, letter):
             self._waiting.add(kind)
 
-    def _confirm(self, ctx: Context, reply_id: int) -> bool:
-        """By one key, where Saldo is sure and has filled it in."""
+    def _confirm(self, ctx: Context, reply_id: int, letter: Letter | None) -> bool:
+        """By one key, where Saldo is sure and has filled it in; else as it was meant, if it is old."""
         proposal = propose(ctx, reply_id)
-        if not (proposal.one_key and proposal.is_filled):
+        if proposal.one_key and proposal.is_filled:
+            act, fields = proposal.act, proposal.fields
+        elif letter is not None and ctx.as_of < self._last - timedelta(days=READ_DAYS):
+            act, fields = _meant(letter, ctx.as_of)
+        else:
+            return False
+        if not act:
             return False
         try:
-            confirm(ctx, reply_id, proposal.act, **proposal.fields)
+            confirm(ctx, reply_id, act, **fields)
         except SaldoError:
             return False
         return True
@@ -166,7 +185,7 @@ class Post:
         """The receipts of the PEC messages of ours, as their provider sends them."""
         for code, of_company in ours.items():
             sent = [message for message in of_company.values() if message.channel == "pec"]
-            for message in sent:
+            for message in sent[:CERTIFIED]:
                 at = message.recorded_at
                 row: dict[str, Any] = {
                     "message_id": message.id, "company": code, "company_name": self._companies[code]["name"],
@@ -175,7 +194,21 @@ class Post:
                     "subject": message.subject,
                 }  # fmt: skip
                 for raw in receipts_of(row, at.astimezone(ROME)):
-                    self._take(ctx, code, raw, "receipt", "pec")
+                    self._take(ctx, code, raw, "receipt", mailbox="pec")
+
+
+def _meant(letter: Letter, day: date) -> tuple[str, dict[str, Any]]:
+    """What somebody who understands it records; ("", {}) of what is left to be answered."""
+    said = letter.said
+    if said.kind in ("promise", "plan_accepted") and said.promise_date is not None:
+        cents = said.promise_cents if said.kind == "promise" else None
+        fields = {"promised_date": said.promise_date, "amount_mills": cents * 10 if cents else None}
+        return "promise", fields
+    if said.kind == "angry":
+        return "complaint", {"until_date": day + timedelta(days=PAUSE_DAYS)}
+    if said.kind == "wrong_person":
+        return "wrong_contact", {"address": letter.address}
+    return ("paid_claim", {}) if said.kind == "already_paid" else ("", {})
 
 
 def _to_ours(letter: Letter, message: Message) -> Letter:

@@ -186,6 +186,6 @@ def _certificate(kind: str, row: Row, at: datetime, code: str) -> bytes:
         f"</intestazione>\n<dati>\n<gestore-emittente>{escape(said['provider'])}</gestore-emittente>\n"
         f'<data zona="{at:%z}"><giorno>{at:%d/%m/%Y}</giorno><ora>{at:%H:%M:%S}</ora></data>\n'
         f"<identificativo>{code}</identificativo>\n"
-        f"<msgid>{escape(sent_message_id(row['message_id'], row['sender']))}</msgid>\n"
+        f"<msgid>{escape(_rfc_id(row))}</msgid>\n"
         f"{receipt}{about}{problem}</dati>\n</postacert>\n"
     ).encode()
