@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from saldo.cash.models import MatchProposal
 from saldo.collection.models import PlaybookAction
 from saldo.collection.playbook_actions import (
     BLOCKED,
@@ -257,3 +258,13 @@ def test_the_segment_that_a_person_chose_goes_first(case: Case) -> None:
     told = dict(segments(case.ctx()).select("account_id", "segment").iter_rows())
     assert not told[case.rossi]
     assert json.dumps(case.of(case.run(refresh=True), case.rossi).playbook) == '"ladder"'
+
+
+def test_a_line_that_was_imported_and_not_applied_is_looked_at_before_anybody_is_asked(case: Case) -> None:
+    case.world.line("1400.00", "SALDO FATTURE F-1 E F-2", "ROSSI SRL", day=DAY)
+    case.run()
+    assert not MatchProposal.objects.exists(), "a look at a past day posts nothing"
+    today = case.ctx(date.today())
+    run = run_day(today, case.world.company.id)
+    assert MatchProposal.objects.exists()
+    assert not planned(today, run.day_run_id, account_id=case.rossi)

@@ -81,6 +81,16 @@ def lines_to_do(
     return copy_out(_LINES, params, LINES_SCHEMA)
 
 
+def ids_never_looked_at(ctx: Context, company_id: int) -> list[int]:
+    """Open lines of which the engine has not said anything yet: imported, and not applied since."""
+    open_lines = lines_to_do(ctx, company_id)["line_id"].to_list()
+    sql = """
+    SELECT t.id FROM unnest(%(lines)s::bigint[]) t(id)
+     WHERE NOT EXISTS (SELECT 1 FROM cash_matchproposal m WHERE m.transaction_id = t.id) ORDER BY 1
+    """
+    return copy_out(sql, {"lines": open_lines}, {"line_id": pl.Int64})["line_id"].to_list()
+
+
 def ids_of_account(company_id: int, bank_account_id: int) -> list[int]:
     """The lines of one bank account that nothing was done with, whatever their sign."""
     sql = f"""

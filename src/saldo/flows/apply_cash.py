@@ -39,6 +39,7 @@ from saldo.core.matching.references import mentions
 from saldo.core.money import decimal_text
 from saldo.flows.collect_lines import apply_lines
 from saldo.identity.operations import ensure_model_version
+from saldo.parties.queries import LEGAL_ZONE
 from saldo.storage.locks import applying
 from saldo.storage.statistics import analyze
 
@@ -168,6 +169,15 @@ def apply_cash(
             raise _DryRun
     except _DryRun:
         return result
+
+
+def apply_new_lines(ctx: Context, company_id: int) -> CashResult | None:
+    """Apply the lines that were imported and never looked at. Only on the present day: a look at another
+    day posts nothing."""
+    if ctx.as_of != ctx.clock().astimezone(LEGAL_ZONE).date():
+        return None
+    lines = frames.ids_never_looked_at(ctx, company_id)
+    return apply_cash(ctx, company_id, transaction_ids=lines) if lines else None
 
 
 def _run(

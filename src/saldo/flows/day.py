@@ -14,6 +14,7 @@ from saldo import __version__
 from saldo.collection.planning import keep_actions
 from saldo.collection.playbook_actions import counts, keep_plan, plan_json
 from saldo.core.context import Context
+from saldo.flows.apply_cash import apply_new_lines
 from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
 from saldo.flows.expected_cash import expect_cash
@@ -76,6 +77,8 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     rerun = last is not None and not refresh
     if not rerun:
         settle(ctx, company_id)
+        # Whoever paid by a line that nobody has looked at would be asked to pay again.
+        apply_new_lines(ctx, company_id)
     ctx = (
         replace(ctx, known_at=last.known_at, company_id=company_id)
         if rerun
