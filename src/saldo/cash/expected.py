@@ -3,6 +3,7 @@
 reached_until       the day to which the bank statements reach
 announced           payments that customers announced and that no bank line has brought
 waiting_lines       bank lines at the cash desk that seem to be an account's
+waiting_parts       the items that such lines seem to pay
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from saldo.storage.frames import copy_out
 
 # Accounts without a customer's payment for so long do not hold the others back.
 IN_USE_DAYS = 90
+# From this probability on, a proposal that waits for a person says which items its line pays.
+SURE = 0.9
+PARTS = {"item_id": pl.Int64, "account_id": pl.Int64, "mills": pl.Int64, "ref": pl.Int64}
 EXPECTED = {"account_id": pl.Int64, "currency": pl.String, "mills": pl.Int64, "ref": pl.Int64}
 
 # Statements that wait for a person have not told their lines yet.
@@ -107,11 +111,28 @@ SELECT coalesce(s.account_id, m.account_id), t.currency,
          JOIN ledger_item_open_projection i ON i.item_id = (share->>'item')::bigint
         GROUP BY i.account_id) s ON true
  WHERE {open_lines}
+   AND (s.account_id IS NULL OR m.probability < %(sure)s)
    AND t.kind = 'booked' AND t.amount > 0 AND t.recorded_at <= %(known_at)s AND t.booking_date <= %(as_of)s
    AND (%(company_id)s::int IS NULL OR t.company_id = %(company_id)s)
    AND coalesce(s.account_id, m.account_id) IS NOT NULL
    AND (%(accounts)s::bigint[] IS NULL
         OR coalesce(s.account_id, m.account_id) = ANY(%(accounts)s::bigint[]))
+ ORDER BY 1, 4
+"""
+# What the best proposal of such a line says of items that are still open.
+_PARTS = """
+SELECT i.item_id, i.account_id, (share->>'mills')::bigint, t.id
+  FROM cash_banktransaction t
+  JOIN LATERAL (SELECT * FROM cash_matchproposal m
+                 WHERE m.transaction_id = t.id AND m.recorded_at <= %(known_at)s
+                 ORDER BY m.run DESC, m.rank LIMIT 1) m ON true
+  CROSS JOIN LATERAL jsonb_array_elements(m.shares) share
+  JOIN ledger_item_open_projection i ON i.item_id = (share->>'item')::bigint
+ WHERE {open_lines}
+   AND t.kind = 'booked' AND t.amount > 0 AND t.recorded_at <= %(known_at)s AND t.booking_date <= %(as_of)s
+   AND (%(company_id)s::int IS NULL OR t.company_id = %(company_id)s)
+   AND (share->>'mills')::bigint > 0
+   AND (%(accounts)s::bigint[] IS NULL OR i.account_id = ANY(%(accounts)s::bigint[]))
  ORDER BY 1, 4
 """
 # A line was posted where the number of its postings is odd (cash.waiting). What waits now is kept in memory;
@@ -130,6 +151,7 @@ def _params(ctx: Context, account_ids: Sequence[int] | None) -> dict[str, Any]:
         "before": DAYS_BEFORE,
         "after": DAYS_AFTER,
         "days": IN_USE_DAYS,
+        "sure": SURE,
     }
 
 
@@ -237,11 +259,21 @@ def _numbers(told: str | None) -> set[str]:
 
 
 def waiting_lines(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
-    """EXPECTED: lines (``ref``) that nobody has posted and whose best proposal is for the account."""
+    """EXPECTED: lines (``ref``) that nobody has posted and whose best proposal is for the account, where it
+    does not surely say which items they pay (``waiting_parts`` tells of those)."""
+    return _waiting(ctx, _WAITING, EXPECTED, account_ids).filter(pl.col("mills") > 0)
+
+
+def waiting_parts(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """PARTS: what lines (``ref``) that nobody has posted seem to pay of single items."""
+    return _waiting(ctx, _PARTS, PARTS, account_ids)
+
+
+def _waiting(
+    ctx: Context, sql: str, schema: dict[str, Any], account_ids: Sequence[int] | None
+) -> pl.DataFrame:
     params = _params(ctx, account_ids)
     if ctx.known_at is None and ctx.company_id is not None:
-        sql, params["open"] = _WAITING.format(open_lines=_OPEN_NOW), list(waiting(ctx).ids)
-    else:
-        sql = _WAITING.format(open_lines=_OPEN_THEN)
-    found = copy_out(sql, params, EXPECTED)
-    return found.filter(pl.col("mills") > 0)
+        params["open"] = list(waiting(ctx).ids)
+        return copy_out(sql.format(open_lines=_OPEN_NOW), params, schema)
+    return copy_out(sql.format(open_lines=_OPEN_THEN), params, schema)

@@ -20,7 +20,7 @@ import polars as pl
 from saldo.analytics.askable import BLOCKS, COVERS
 from saldo.cash.claims import claim_parts
 from saldo.cash.collections import in_flight
-from saldo.cash.expected import announced, reached_until, waiting_lines
+from saldo.cash.expected import announced, reached_until, waiting_lines, waiting_parts
 from saldo.collection.holds import holds_in_force
 from saldo.core.context import Context
 from saldo.core.sending import (
@@ -78,6 +78,7 @@ def blocks(
         _held(ctx, debits, account_ids),
         _in_flight(ctx, debits, account_ids),
         _claimed(ctx, debits, account_ids),
+        _arrived(ctx, debits, account_ids),
     ]
     return pl.concat([frame.select(*BLOCKS) for frame in each])
 
@@ -242,3 +243,17 @@ def _claimed(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.Da
         .filter(pl.col("mills").is_null() | (pl.col("mills") > 0))
         .with_columns(code=pl.lit(CASH_FIRST), until_date=pl.lit(None, pl.Date), ref=pl.col("claim_id"))
     )
+
+
+def _arrived(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.DataFrame:
+    """What bank lines that wait at the cash desk seem to pay of single items: the money is here already."""
+    parts = waiting_parts(ctx, account_ids).join(debits.select("item_id", "balance_mills"), on="item_id")
+    return (
+        parts.group_by("item_id")
+        .agg(pl.col("mills").sum(), pl.col("balance_mills").first(), pl.col("ref").first())
+        .sort("item_id")
+        .with_columns(
+            mills=pl.min_horizontal("mills", "balance_mills"), code=pl.lit(CASH_FIRST),
+            until_date=pl.lit(None, pl.Date),
+        )
+    )  # fmt: skip

@@ -166,7 +166,11 @@ class Checks:
             return
         rules = self.rules[message.company_id]
         earlier = [old for old in self.history[message.account_id] if old.track in ("soon", OVERDUE)]
-        today = [old for old in left if old.to_address == message.to_address and old.to_address]
+        # Each company counts what it wrote itself.
+        today = [
+            old for old in left
+            if old.to_address == message.to_address != "" and old.company_id == message.company_id
+        ]  # fmt: skip
         if len(today) > rules.contact_day_cap:
             self._wrong(message, f"{len(today)} messages to {message.to_address} in a day")
         if (
@@ -177,7 +181,7 @@ class Checks:
         everywhere = [old for olds in self.history.values() for old in olds]
         week = [
             old for old in everywhere
-            if old.to_address == message.to_address and message.to_address
+            if old.to_address == message.to_address != "" and old.company_id == message.company_id
             and (message.day - old.day).days < 7
         ]  # fmt: skip
         if len(week) + len(today) > rules.contact_week_cap:

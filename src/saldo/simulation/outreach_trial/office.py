@@ -14,8 +14,9 @@ from pathlib import PurePosixPath
 
 from django.db import connection
 
+from saldo import __version__
 from saldo.cash.statements import add_bank_account
-from saldo.collection.playbook_actions import TO_APPROVE, planned
+from saldo.collection.playbook_actions import TO_APPROVE, keep_plan, planned
 from saldo.collection.playbook_changes import activate, install_shipped
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
@@ -24,13 +25,16 @@ from saldo.core.sending import LEFT
 from saldo.disputes.operations import end_dispute
 from saldo.flows import send_messages
 from saldo.flows.apply_cash import apply_cash
+from saldo.flows.collect_time import settle
 from saldo.flows.cut_over import Starting, go_live
 from saldo.flows.day import run_day
 from saldo.flows.hand_over import Handed
 from saldo.flows.import_documents import import_file
-from saldo.flows.queue_messages import approve
+from saldo.flows.plan_outreach import plan_outreach
+from saldo.flows.queue_messages import approve, queue_automatic, queue_thanks
 from saldo.identity.models import Grant
-from saldo.identity.operations import add_user
+from saldo.identity.operations import add_user, fix_known_at, open_day_run
+from saldo.identity.queries import CompanyRow
 from saldo.outreach.channels.outgoing import sent
 from saldo.outreach.models import Message, MessageItem
 from saldo.outreach.settings import change_rules
@@ -42,6 +46,7 @@ from saldo.simulation.world.tables import Tables
 PERSON = "trial-person"
 # The sender works when customers' offices are open, whatever the season.
 SENDING_HOUR = time(10)
+WHOLE_DAY_EVERY = timedelta(days=7)
 # Old items begin where an office that had written to them would stand.
 STARTING = Starting(bands={30: 1, 60: 2})
 
@@ -80,7 +85,7 @@ class Office:
 
     desk: Desk
     refused: dict[str, int] = field(default_factory=dict)
-    left_at: dict[int, date] = field(default_factory=dict)
+    _whole_day: dict[int, date] = field(default_factory=dict)
 
     @classmethod
     def opened(cls, eve: date) -> Office:
@@ -159,13 +164,33 @@ class Office:
             apply_cash(self.context(company.id), company.id)
 
     def plan_and_approve(self) -> None:
-        """The day of every company is run; a person approves all that waits for a person."""
+        """What to write is planned; a person approves all that waits for a person."""
         for company in self.desk.companies.values():
-            run = run_day(self.context(company.id), company.id)
-            waiting = planned(self.person(company.id), run.day_run_id, state=TO_APPROVE)
+            run_id = self._planned(company)
+            waiting = planned(self.person(company.id), run_id, state=TO_APPROVE)
             queued = approve(self.person(company.id), [row.id for row in waiting])
             for refused in queued.refused:
                 self.count(f"approve {refused.code}")
+
+    def _planned(self, company: CompanyRow) -> int:
+        """The whole day on the first one and where a week begins. On other days its outreach alone, as the
+        day does it: forecasts, scores and the worklist, which take most of its time, change nothing in it."""
+        ctx = self.context(company.id)
+        if (
+            company.id not in self._whole_day
+            or self.desk.day >= self._whole_day[company.id] + WHOLE_DAY_EVERY
+        ):
+            self._whole_day[company.id] = self.desk.day
+            return run_day(ctx, company.id).day_run_id
+        settle(ctx, company.id)
+        ctx = fix_known_at(ctx, company.id)
+        plan = plan_outreach(ctx, company)
+        run = open_day_run(ctx, 1, __version__, f"outreach of {self.desk.day}")
+        keep_plan(run.id, plan)
+        now = replace(ctx, known_at=None)
+        queue_automatic(now, company.id, run.id)
+        queue_thanks(now, company.id)
+        return run.id
 
     def send(self) -> list[LeftMessage]:
         """Everything that may leave leaves, at ten in the morning; what left today."""
@@ -174,8 +199,6 @@ class Office:
         left: list[int] = []
         with _recording(left):
             send_messages.send_waiting(self.context())
-        for message_id in left:
-            self.left_at[message_id] = self.desk.day
         return self._messages(left)
 
     def _messages(self, ids: list[int]) -> list[LeftMessage]:

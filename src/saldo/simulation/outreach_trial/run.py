@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ import polars as pl
 
 from saldo.collection.models import PlaybookAction
 from saldo.collection.playbooks import playbook_of
-from saldo.core.calendar import is_business_day, previous_business_day
+from saldo.core.calendar import add_months, is_business_day, previous_business_day
 from saldo.core.playbook import OVERDUE, When
 from saldo.flows.blocks import booked_until
 from saldo.outreach.settings import rules_of
@@ -33,6 +33,7 @@ from saldo.simulation.outreach_trial.mail import Post
 from saldo.simulation.outreach_trial.office import LeftMessage, Office, balances
 from saldo.simulation.outreach_trial.person import Person
 from saldo.simulation.world import tables
+from saldo.simulation.world.parameters import load
 from saldo.simulation.world.tables import Tables
 from saldo.simulation.world.world import World
 
@@ -44,7 +45,7 @@ WRITTEN = frozenset(HEARD_AS)
 
 @dataclass(frozen=True, slots=True)
 class OutreachJob:
-    """days: calendar days from first_day on."""
+    """days: calendar days from first_day on. size: of the world, or how many customers it has."""
 
     seed: int
     days: int = 365
@@ -79,7 +80,8 @@ class Lived:
             "ends": dict(sorted(self.ends.items())), "by_track": dict(self.by_track),
             "levels": {str(level): count for level, count in sorted(self.levels.items())},
             "replies": {kind: told for kind, told in sorted(self.read.items())}, "by_one_key": self.by_key,
-            "acts": dict(self.acts), "refused": self.refused, "blocked": dict(self.blocked),
+            "acts": dict(self.acts), "not_told": self.not_told, "refused": self.refused,
+            "blocked": dict(self.blocked),
         }  # fmt: skip
 
 
@@ -127,7 +129,7 @@ def _business_days(job: OutreachJob) -> Iterator[date]:
 
 def _begin(job: OutreachJob) -> Trial:
     eve = job.first_day - timedelta(days=1)
-    world = World.make(job.size, job.seed, eve, job.days)
+    world = _world(job, eve)
     t = world.tables()
     office = Office.opened(eve)
     office.set_up(t, job.first_day)
@@ -145,6 +147,18 @@ def _begin(job: OutreachJob) -> Trial:
     office.go_live(job.first_day)
     trial.checks.rules = {row.id: rules_of(row.id) for row in office.desk.companies.values()}
     return trial
+
+
+def _world(job: OutreachJob, eve: date) -> World:
+    """The world of a named size, or a small one of so many customers."""
+    if not job.size.isdigit():
+        return World.make(job.size, job.seed, eve, job.days)
+    p = load()
+    size = replace(p.size("small"), customers=int(job.size))
+    first = add_months(eve, -size.months) + timedelta(days=1)
+    world = World(p, size, job.seed, first, eve + timedelta(days=job.days))
+    world.advance(eve, with_office=True)
+    return world
 
 
 def _live(trial: Trial, day: date) -> None:
@@ -200,7 +214,7 @@ def _learn_names(trial: Trial, t: Tables) -> None:
         )
         columns = joined.select("company_id", "number", "no", "installment_id").iter_rows()
         trial.lines = {(trial.codes[c], number, no): line for c, number, no, line in columns}
-    trial.office.desk.named([])
+    trial.office.desk.named([-1])  # an item that is none: what is new is looked up
     for item, _, company, number, no in trial.office.desk.lines.iter_rows():
         line = trial.lines.get((company, number, no))
         if line is not None:
@@ -247,26 +261,46 @@ def _truth(trial: Trial, t: Tables, day: date) -> Truth:
         t.payment_lines.filter(pl.col("kind") == "paid")
         .join(booked.select("payment_id"), on="payment_id", how="semi")
         .group_by("installment_id")
-        .agg(pl.col("amount_cents").sum())
+        .agg(paid_cents=pl.col("amount_cents").sum())
     )
     collected = t.receipts["installment_id"].unique()
     owed = t.installments.filter(~pl.col("installment_id").is_in(collected.implode())).join(
         paid, on="installment_id"
     )
-    owed_cents = dict(
-        owed.select("installment_id", pl.col("cash_cents") - pl.col("amount_cents")).iter_rows()
-    )
+    owed_cents = dict(owed.select("installment_id", pl.col("cash_cents") - pl.col("paid_cents")).iter_rows())
     told = previous_business_day(day - timedelta(days=1))
+    # Of direct debits no file of the world tells that they were presented.
     under_way = t.receipts.filter(
-        (pl.col("presented_date") < told)
+        (pl.col("kind") == "riba")
+        & (pl.col("presented_date") < told)
         & (pl.col("returned_date").is_null() | (pl.col("returned_date") >= told))
     )
     lines = set(under_way["installment_id"].to_list())
+    strange = _paid_by_others(t, booked)
     return Truth(
         {item: owed_cents[line] for item, line in trial.items.items() if line in owed_cents},
         frozenset(item for item, line in trial.items.items() if line in lines),
-        frozenset(),
+        frozenset(item for item, line in trial.items.items() if line in strange),
     )
+
+
+def _paid_by_others(t: Tables, booked: pl.DataFrame) -> set[int]:
+    """Lines that somebody else than their customer paid, with words that name no document: nobody who reads
+    the statement can know whose money it was."""
+    owners = t.installments.select("installment_id", "invoice_id", "account_id")
+    owners = owners.join(t.accounts.select("account_id", "customer_id"), on="account_id")
+    owners = owners.join(t.invoices.select("invoice_id", "number"), on="invoice_id")
+    named = pl.col("text").str.contains(pl.col("number").str.extract(r"(\d+)", 1), literal=True)
+    paid = (
+        t.payment_lines.join(booked, on="payment_id")
+        .join(owners, on="installment_id")
+        .filter(
+            (pl.col("payer_id") != pl.col("customer_id"))
+            & ~named.fill_null(False)
+            & (pl.col("creditor_reference") == "")
+        )
+    )
+    return set(paid["installment_id"].to_list())
 
 
 def _tell_world(trial: Trial, day: date, left: list[LeftMessage]) -> None:
