@@ -299,6 +299,22 @@ def test_an_announced_payment_covers_until_its_money_comes(case: Case) -> None:
     assert case.covers() == [("announced", 1_000_000)]
 
 
+@pytest.mark.parametrize("probability", [0.8, 0.98])
+def test_what_a_waiting_line_seems_to_pay_of_an_item_is_not_asked_for(case: Case, probability: float) -> None:
+    """The item that the best proposal names, not the oldest; where that is sure, nothing else waits."""
+    line = case.world.line("950.00", "F-2 meno spese", day=DAY)
+    version = ensure_model_version(case.ctx(), "cash", "test", {})
+    MatchProposal.objects.create(
+        transaction_id=line, run=1, rank=1, kind="match", zone="propose", account_id=case.account,
+        shares=[{"item": case.second, "mills": 950_000}], probability=probability, pattern="x",
+        model_version=version, recorded_at=context().clock(),
+    )  # fmt: skip
+    found = flow.blocks(case.ctx(), SendingRules())
+    assert found.select("item_id", "code", "mills").rows() == [(case.second, "cash_first", 950_000)]
+    assert case.covers() == ([] if probability > 0.9 else [("bank_line", 950_000)])
+    assert flow.blocks(case.ctx(), SendingRules(), [case.account + 1]).is_empty()
+
+
 def test_a_line_that_waits_at_the_cash_desk_covers_until_it_is_posted(case: Case) -> None:
     line = case.world.line("950.00", "F-2 meno spese", day=DAY)
     version = ensure_model_version(case.ctx(), "cash", "test", {})

@@ -54,7 +54,8 @@ def test_what_is_owed_may_be_asked_for() -> None:
         {"claimed_whole": frozenset({ITEM})},
         {"held_accounts": frozenset({ACCOUNT})},
         {"held_items": frozenset({ITEM})},
-        {"stopped": frozenset({("email", "conti@example.com")})},
+        {"stopped": frozenset({("email", "conti@example.com", None)})},
+        {"stopped": frozenset({("email", "conti@example.com", COMPANY)})},
     ],
 )
 def test_what_is_blocked_is_found(facts: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ SELECT i.item_id, c.id, (c.amount * 1000)::bigint
  WHERE NOT EXISTS (SELECT 1 FROM cash_paidclaimend e WHERE e.claim_id = c.id)
 """
 _STOPPED = """
-SELECT s.channel, s.address FROM parties_addressstop s
+SELECT s.channel, s.address, s.company_id FROM parties_addressstop s
  WHERE NOT EXISTS (SELECT 1 FROM parties_addressrelease r WHERE r.stop_id = s.id)
 """
 
@@ -142,7 +142,9 @@ class Checks:
     # -- ways, levels, caps ------------------------------------------------------------------------------
 
     def _addressed(self, message: LeftMessage, facts: Facts) -> None:
-        if (message.channel, message.to_address) in facts.stopped:
+        # A company stops an address for itself, a bounce or a complaint for all of them.
+        to = (message.channel, message.to_address)
+        if {(*to, None), (*to, message.company_id)} & facts.stopped:
             self._wrong(message, f"{message.channel} to a stopped address")
 
     def _levels(self, message: LeftMessage) -> None:
@@ -218,7 +220,7 @@ class Facts:
     claimed_whole: frozenset[int]
     held_accounts: frozenset[int]
     held_items: frozenset[int]
-    stopped: frozenset[tuple[str, str]]
+    stopped: frozenset[tuple[str, str, int | None]]
 
     @classmethod
     def of(cls, day: date) -> Facts:
@@ -240,7 +242,7 @@ class Facts:
             frozenset(whole),
             frozenset(account for account, item in held if item is None),
             frozenset(item for _, item in held if item is not None),
-            frozenset((channel, address.lower()) for channel, address in _rows(_STOPPED)),
+            frozenset((channel, address.lower(), company) for channel, address, company in _rows(_STOPPED)),
         )
 
 
