@@ -84,6 +84,8 @@ def _check_mail(home: Path) -> None:
     acts = set(ReplyHandling.objects.values_list("act", flat=True))
     assert "hold" in acts and AddressStop.objects.filter(reason="opt_out").exists()
     assert Delivery.objects.filter(state="bounced").exists()
+    certified = Delivery.objects.filter(state="delivered", message__channel="pec")
+    assert certified.exists() or not sent.filter(message__channel="pec").exists()
     assert Promise.objects.exists()
     assert _asked_in_spite() == []
 

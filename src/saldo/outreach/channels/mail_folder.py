@@ -25,7 +25,7 @@ def put(folder: str, token: str, raw: bytes) -> Answer:
         is_new = _write(target, raw)
     except OSError as error:
         return try_again("folder_not_written", error.strerror or type(error).__name__)
-    return sent(target.name, target.name, IN_FOLDER if is_new else "already_there")
+    return sent(target.name, code=IN_FOLDER if is_new else "already_there")
 
 
 def _write(path: Path, data: bytes) -> bool:

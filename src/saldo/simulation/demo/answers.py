@@ -11,14 +11,17 @@ from typing import Any
 
 import polars as pl
 from django.db import transaction
+from django.db.models import Max
 
 from saldo.cash.claims import record_claim
 from saldo.collection.holds import hold
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.normalize import normalized_number
+from saldo.disputes.models import Dispute
 from saldo.disputes.operations import open_dispute
 from saldo.ledger.owed import balances, installments_of
+from saldo.promises.models import Promise
 from saldo.promises.operations import record_promise
 from saldo.simulation.world.tables import Tables
 
@@ -29,6 +32,15 @@ REASONS = {
 PAUSE_DAYS = 7
 # A claim of having paid is looked into for so long.
 CLAIM_DAYS = 10
+
+
+def last_recorded(actor: str) -> date | None:
+    """The last day of which a promise or a dispute was told by ``actor``."""
+    days = [
+        kind.objects.filter(actor=actor).aggregate(last=Max("effective_date"))["last"]
+        for kind in (Promise, Dispute)
+    ]
+    return max((day for day in days if day is not None), default=None)
 
 
 class Answers:
@@ -48,16 +60,16 @@ class Answers:
         ended = t.disputes.filter(pl.col("resolved_date") <= until)
         self._settled = frozenset(ended["installment_id"].to_list())
 
-    def record(self, ctx: Context, account_id: int, row: dict[str, Any]) -> None:
-        """A row of REPLIES as a fact of the context's day, if one follows; what the ledger does not bear
-        (all of it was paid, for instance) is left to the timeline."""
+    def record(self, ctx: Context, account_id: int, row: dict[str, Any]) -> bool:
+        """A row of REPLIES as a fact of the context's day; False where none follows, or the ledger does not
+        bear it (all of it was paid, for instance): then only its words are told."""
         try:
             with transaction.atomic():
-                self._fact(ctx, account_id, row)
+                return self._fact(ctx, account_id, row)
         except SaldoError:
-            return
+            return False
 
-    def _fact(self, ctx: Context, account_id: int, row: dict[str, Any]) -> None:
+    def _fact(self, ctx: Context, account_id: int, row: dict[str, Any]) -> bool:
         kind, day = row["kind"], ctx.as_of
         if kind in ("promise", "plan_accepted"):
             items = self._open_items(ctx, account_id, row)
@@ -76,6 +88,9 @@ class Answers:
             hold(ctx, account_id, day + timedelta(days=PAUSE_DAYS), "complaint")
         elif kind == "out_of_office" and row["return_date"] and row["return_date"] > self._until:
             hold(ctx, account_id, row["return_date"] - timedelta(days=1), "out_of_office")
+        else:
+            return False
+        return True
 
     def _open_items(self, ctx: Context, account_id: int, row: dict[str, Any]) -> dict[int, int]:
         """item -> open mills of the lines that a reply is about."""

@@ -13,7 +13,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
-from django.db import transaction
 from django.db.models import Max
 
 from saldo.collection.models import Outcome
@@ -26,7 +25,7 @@ from saldo.flows.import_documents import import_file
 from saldo.identity.queries import companies, last_recorded_at
 from saldo.intake.models import Batch
 from saldo.parties.frames import account_names
-from saldo.simulation.demo.answers import Answers
+from saldo.simulation.demo.answers import Answers, last_recorded
 from saldo.simulation.demo.cash import apply_and_confirm, ensure_bank_accounts, is_cash
 from saldo.simulation.demo.office import Office
 from saldo.simulation.demo.post import Post
@@ -75,6 +74,7 @@ class Past:
         read = Batch.objects.filter(status=Batch.Status.DONE).values_list("document__sha256", "company_id")
         self._read = set(read)
         told = Outcome.objects.filter(actor=ctx.actor).aggregate(last=Max("as_of"))["last"]
+        told = max(filter(None, (told, last_recorded(ctx.actor))), default=None)
         self._mappings = dict(mapping_texts())
         self._t = t
         ensure_bank_accounts(ctx, t, self._companies)
@@ -165,10 +165,9 @@ class Past:
         for day, account, state, note, come_back, reply in sorted(self._said(until), key=lambda row: row[0]):
             if account in self._accounts:
                 later = come_back if come_back and come_back > day else None
-                with transaction.atomic():
-                    record_outcome(self._context(day), self._accounts[account], state, note, later)
-                    if reply is not None:
-                        self._answers.record(self._context(day), self._accounts[account], reply)
+                own = self._accounts[account]
+                if reply is None or not self._answers.record(self._context(day), own, reply):
+                    record_outcome(self._context(day), own, state, note, later)
         self._told_until = max(self._told_until, until)
 
     def _said(self, until: date) -> Iterator[tuple[Any, ...]]:

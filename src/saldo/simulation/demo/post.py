@@ -1,9 +1,9 @@
 """The mail of the demo's last days: what customers answer, taken in as it would come from a mailbox.
 
 Answers come to what Saldo wrote where it has written, else to what the office wrote before. Those of the
-days before the last are confirmed where Saldo proposes an act and is sure, older ones also by somebody who reads
-them; the others wait. So that each kind can be tried, the last evening brings one of each that is missing.
-Import this only after Django is set up.
+days before the last are confirmed where Saldo proposes an act and is sure, older ones also by somebody who
+reads them; the others wait. So that each kind can be tried, the last evening brings one of each that is
+missing. Import this only after Django is set up.
 """
 
 from __future__ import annotations
