@@ -134,6 +134,22 @@ class Consent(models.Model):
     recorded_at = models.DateTimeField()
 
 
+class ContactChange(models.Model):
+    """A person added or changed a contact. Only ever added to, until the contact itself is erased.
+
+    name, email, phone: how the contact was spelled before (of an added one: as it was added), by which the
+    next list from the ERP still knows it. fields: those that the person set, which no list overwrites.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="changes")
+    name = models.CharField(max_length=120, blank=True, default="")
+    email = models.CharField(max_length=200, blank=True, default="")
+    phone = models.CharField(max_length=60, blank=True, default="")
+    fields = models.JSONField(default=list)
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
 class AccountAccess(models.Model):
     """A user sees this account between two days, although no grant shows the whole company to them."""
 

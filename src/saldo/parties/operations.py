@@ -8,6 +8,7 @@ import polars as pl
 
 from saldo.core.context import Context
 from saldo.core.normalize import search_text, sort_name, vat_number
+from saldo.parties.contacts import former_spellings, set_by_people
 from saldo.parties.models import Contact, Customer, CustomerAccount, CustomerName
 from saldo.storage.frames import copy_in, copy_out, reserve_ids
 
@@ -229,7 +230,8 @@ def complete_customers(ctx: Context, told: pl.DataFrame) -> tuple[int, int]:
     """Customers and contacts as a list tells them; returns (changed, unchanged) rows.
 
     told: account_id, customer_name, CUSTOMER_FIELDS' columns, contact_name, contact_role, email, pec, phone,
-    language; empty text says nothing. What the list states replaces what was there; nothing is emptied.
+    language; empty text says nothing. What the list states replaces what was there, but for what a person set
+    of a contact; nothing is emptied.
     """
     owners = dict(
         CustomerAccount.objects.filter(id__in=told["account_id"].unique().to_list()).values_list(
@@ -268,11 +270,22 @@ def _complete_customer(customer: Customer, row: dict[str, str]) -> bool:
 
 
 class _Contacts:
-    """The contacts of some accounts, read once and written once: a list has one row for each."""
+    """The contacts of some accounts, read once and written once: a list has one row for each.
+
+    A contact that a person changed is known by its former spellings too, and what the person set stays.
+    """
 
     def __init__(self, account_ids: list[int]) -> None:
-        known = Contact.objects.filter(account_id__in=account_ids)
-        self._known = {self._key(c.account_id, c.name, c.email, c.phone): c for c in known}
+        # Locked: a person who changes one of them waits for the list, or the list for the person.
+        known = Contact.objects.filter(account_id__in=account_ids).order_by("id").select_for_update()
+        by_id = {contact.id: contact for contact in known}
+        self._known = {
+            self._key(*spelling): by_id[contact_id]
+            for spelling, contact_id in former_spellings(account_ids).items()
+            if contact_id in by_id
+        }
+        self._known |= {self._key(c.account_id, c.name, c.email, c.phone): c for c in by_id.values()}
+        self._kept = set_by_people(account_ids)
         self._new: list[Contact] = []
         self._changed: dict[int, Contact] = {}
 
@@ -294,7 +307,12 @@ class _Contacts:
             contact = self._known[key] = Contact(account_id=row["account_id"], **fields, **extra)
             self._new.append(contact)
             return True
-        changes = {name: value for name, value in extra.items() if value and getattr(contact, name) != value}
+        kept = self._kept.get(contact.pk, frozenset())
+        changes = {
+            name: value
+            for name, value in extra.items()
+            if value and name not in kept and getattr(contact, name) != value
+        }
         for name, value in changes.items():
             setattr(contact, name, value)
         if changes and contact.pk:

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from saldo.interfaces.web.labels import label
 from saldo.interfaces.web.templatetags.saldo import day, with_currency
@@ -72,6 +73,20 @@ def _address(data: Data) -> str:
     return _("nothing more is sent to %(address)s (%(reason)s)") % told
 
 
+CONTACT_FIELDS = {
+    "name": gettext_lazy("Name"),
+    "role": gettext_lazy("Role or office"),
+    "email": gettext_lazy("E-mail"),
+    "pec": gettext_lazy("PEC"),
+    "phone": gettext_lazy("Telephone"),
+    "language": gettext_lazy("Language"),
+}
+
+
+def _fields(data: Data) -> str:
+    return ", ".join(str(CONTACT_FIELDS[name]) for name in data.get("fields", ()) if name in CONTACT_FIELDS)
+
+
 WORDS: dict[str, Callable[[Data], str]] = {
     "promise.recorded": _promise,
     "promise.ended": _ended(lambda: _("promise ended")),
@@ -95,6 +110,8 @@ WORDS: dict[str, Callable[[Data], str]] = {
     "consent.withdrawn": lambda data: (
         _("consent to %(channel)s withdrawn") % {"channel": label("channel", data.get("channel", ""))}
     ),
+    "contact.added": lambda data: _("contact added (%(fields)s)") % {"fields": _fields(data)},
+    "contact.changed": lambda data: _("contact corrected (%(fields)s)") % {"fields": _fields(data)},
     "message.opted_out": lambda data: _("asked for no more messages"),
     "message.return_receipt": lambda data: _("return receipt of a registered letter"),
     "cash.mandate": lambda data: _("direct debit mandate recorded"),

@@ -26,6 +26,7 @@ from saldo.interfaces.web.outreach_labels import DISPUTE_REASONS, HOLD_REASONS
 from saldo.interfaces.web.typed import day_or_none, mills_or_none
 from saldo.interfaces.web.views.cash import may_read as may_read_cash
 from saldo.interfaces.web.views.worklist import parse_offset
+from saldo.parties.contacts import MAY_EDIT_CONTACTS
 from saldo.parties.queries import account_header, contacts_of
 from saldo.parties.stops import (
     MAY_RELEASE_ADDRESS,
@@ -46,6 +47,8 @@ PLAN_ENDS = ("completed", "fallen", "withdrawn")
 CLAIM_ENDS = ("found", "not_found", "mistake")
 STOPPABLE = ("email", "pec", "sms")
 CONSENTS = ("sms",)
+# Each in its own words, as people look for it.
+CONTACT_LANGUAGES = (("it", "Italiano"), ("en", "English"))
 
 
 def _note(request: HttpRequest) -> str:
@@ -91,6 +94,7 @@ def facts_of(desk: Desk, ctx: Any, account_id: int) -> dict[str, Any]:
         "may_hold": bool(desk.roles & MAY_HOLD), "may_claim": bool(desk.roles & MAY_CLAIM),
         "may_end_claim": bool(desk.roles & MAY_END_CLAIM), "may_stop": bool(desk.roles & MAY_STOP_ADDRESS),
         "may_release": bool(desk.roles & MAY_RELEASE_ADDRESS),
+        "may_edit_contacts": bool(desk.roles & MAY_EDIT_CONTACTS), "contact_languages": CONTACT_LANGUAGES,
     }  # fmt: skip
 
 
