@@ -7,6 +7,7 @@ those of that day. Import this only after Django is set up.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -27,7 +28,7 @@ from saldo.intake.models import Batch
 from saldo.parties.frames import account_names
 from saldo.simulation.demo.answers import Answers, last_recorded
 from saldo.simulation.demo.cash import apply_and_confirm, ensure_bank_accounts, is_cash
-from saldo.simulation.demo.office import Office
+from saldo.simulation.demo.office import PERSON, Office
 from saldo.simulation.demo.post import Post
 from saldo.simulation.demo.setup import Advance, Imported
 from saldo.simulation.draws import Draws
@@ -73,8 +74,8 @@ class Past:
         self._now = max([datetime.combine(first, MORNING, UTC), *recorded])
         read = Batch.objects.filter(status=Batch.Status.DONE).values_list("document__sha256", "company_id")
         self._read = set(read)
-        told = Outcome.objects.filter(actor=ctx.actor).aggregate(last=Max("as_of"))["last"]
-        told = max(filter(None, (told, last_recorded(ctx.actor))), default=None)
+        told = Outcome.objects.filter(actor=PERSON).aggregate(last=Max("as_of"))["last"]
+        told = max(filter(None, (told, last_recorded(PERSON))), default=None)
         self._mappings = dict(mapping_texts())
         self._t = t
         ensure_bank_accounts(ctx, t, self._companies)
@@ -166,8 +167,9 @@ class Past:
             if account in self._accounts:
                 later = come_back if come_back and come_back > day else None
                 own = self._accounts[account]
-                if reply is None or not self._answers.record(self._context(day), own, reply):
-                    record_outcome(self._context(day), own, state, note, later)
+                ctx = replace(self._context(day), actor=PERSON)
+                if reply is None or not self._answers.record(ctx, own, reply):
+                    record_outcome(ctx, own, state, note, later)
         self._told_until = max(self._told_until, until)
 
     def _said(self, until: date) -> Iterator[tuple[Any, ...]]:
