@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 from django.db import connection
 
+from saldo.collection.levels import CHOSEN, IMPORTED, NEW_LEVELS, record_levels
 from saldo.core.errors import SaldoError
 from saldo.core.money import Money
 from saldo.disputes.operations import open_dispute
@@ -159,6 +161,19 @@ def test_who_may_approve(world: World) -> None:
     assert letter.channel == "letter" and letter.purpose == "formal_notice" and letter.rfc_id is None
     assert "art. 1219" in letter.subject and "da ultimo quello del 10/03/2026" in letter.body
     assert letter.to_address.startswith("Via Roma 1")
+
+
+def test_a_level_that_a_person_chose_is_no_reminder_that_was_sent(world: World) -> None:
+    account, first, second = two_invoices(world)
+    rows = [(account, item, 1, DAY - timedelta(days=1)) for item in (first, second)]
+    record_levels(context(), world.company.id, pl.DataFrame(rows, schema=NEW_LEVELS, orient="row"), CHOSEN)
+    later = DAY + timedelta(days=30)
+    formal = world.plan(later)["Caffè Città S.r.l."]
+    body = preview(context(later), formal.id).body
+    assert formal.step == "mora" and "art. 1219" in body and "da ultimo quello" not in body
+    rows = [(account, first, 1, DAY - timedelta(days=9))]
+    record_levels(context(), world.company.id, pl.DataFrame(rows, schema=NEW_LEVELS, orient="row"), IMPORTED)
+    assert "da ultimo quello del 01/03/2026" in preview(context(later), formal.id).body
 
 
 def test_own_words_for_one_action(world: World) -> None:

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
+from saldo.collection.levels import CHOSEN, known_items
 from saldo.collection.models import PlaybookAction
 from saldo.collection.playbooks import playbook_of
 from saldo.core.addresses import is_usable
@@ -89,7 +90,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The facts of the moment for many accounts."""
+    """The facts of the moment for many accounts. chosen: {item: day on which a person chose its level}."""
 
     sender: Sender
     templates: Mapping[tuple[str, str, str], StoredTemplate]
@@ -98,6 +99,7 @@ class Moment:
     credits: Mapping[tuple[int, str], int]
     owed: Mapping[tuple[int, str], list[dict[str, Any]]]
     told: Mapping[int, ItemTold]
+    chosen: Mapping[int, date]
 
 
 def asks_of(actions: Sequence[PlaybookAction]) -> list[Ask]:
@@ -138,6 +140,7 @@ def moment(ctx: Context, account_ids: Sequence[int]) -> Moment:
     ids = list(dict.fromkeys(account_ids))
     owed: dict[tuple[int, str], list[dict[str, Any]]] = {}
     rows = askable_now(ctx, ids).rows(named=True)
+    levels = known_items(ctx, ids).filter(origin=CHOSEN).select("item_id", "reached_date")
     for row in rows:
         owed.setdefault((row["account_id"], row["currency"]), []).append(row)
     return Moment(
@@ -148,6 +151,7 @@ def moment(ctx: Context, account_ids: Sequence[int]) -> Moment:
         credits=credits_of(ctx, ids),
         owed=owed,
         told=items_told([row["item_id"] for row in rows]),
+        chosen=dict(levels.iter_rows()),
     )
 
 
@@ -261,8 +265,11 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
         for row in sorted(others, key=lambda row: (row["due_date"], row["item_id"]))
         if row["asked_mills"] > 0 and ctx.as_of <= row["due_date"] <= ctx.as_of + timedelta(days=SOON_DAYS)
     )
+    # A level that a person chose at the go-live tells of no reminder: nobody may be told that one was sent.
     written = [
-        row["last_date"] for row in now.owed.get(key, ()) if row["item_id"] in asked and row["last_date"]
+        row["last_date"]
+        for row in now.owed.get(key, ())
+        if row["item_id"] in asked and row["last_date"] and now.chosen.get(row["item_id"]) != row["last_date"]
     ]
     token = token_of(key_of_plan(ask.account_id, ask.currency, ask.track, ask.day))
     return MessageFacts(
