@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from saldo.collection import playbook_changes
 from saldo.core.errors import SaldoError
+from saldo.flows.cut_over import Starting, go_live
+from saldo.flows.day import run_day
 from saldo.flows.import_documents import import_file
 from saldo.identity.models import Event
 from saldo.parties.contacts import add_contact, change_contact
@@ -197,3 +201,21 @@ def test_a_refusal_is_told_in_the_form_and_a_strangers_contact_is_not_found(
     assert client.post(reverse("add_contact", args=[foreign]), {"email": "a@b.test"}).status_code == 404
     assert told(foreign) == [("Eva", "", "eva@altra.test", "", "")]
     assert told(account) == []
+
+
+def test_what_is_held_back_for_want_of_an_address_leads_to_the_form_that_mends_it(
+    world: World, account: int
+) -> None:
+    company = world.companies["AURO"]
+    ctx = context().within(company)
+    for version in playbook_changes.install_shipped(ctx, company):
+        playbook_changes.activate(replace(ctx, actor="capo"), company, version, "si parte")
+    go_live(ctx, company, AS_OF, Starting({0: 0}), accept_missing=True)
+    run_day(ctx, company, refresh=True)
+    client, place = login(world, "collector"), f"{reverse('account', args=[account])}#contacts"
+    assert f'href="{place}">' in client.get(reverse("mail_blocked")).content.decode()
+    client.post(reverse("add_contact", args=[account]), {"email": "amministrazione@cliente.test"})
+    run_day(ctx, company, refresh=True)
+    body = client.get(reverse("mail_blocked")).content.decode()
+    assert f'href="{place}">' not in body and CUSTOMERS["AURO"][1] in body
+    assert CUSTOMERS["AURO"][0] in client.get(reverse("mail")).content.decode()
