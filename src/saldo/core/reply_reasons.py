@@ -16,9 +16,10 @@ LABELS = {
         "other": "nessuno dei casi noti",
     },
     "en": {
-        "promise": "a promise to pay", "dispute": "a dispute", "paid": "“already paid”", "question": "a question",
-        "out_of_office": "an absence", "wrong_contact": "a wrong contact",
-        "opt_out": "a request for no more messages", "angry": "a complaint", "other": "none of the known cases",
+        "promise": "a promise to pay", "dispute": "a dispute", "paid": "“already paid”",
+        "question": "a question", "out_of_office": "an absence", "wrong_contact": "a wrong contact",
+        "opt_out": "a request for no more messages", "angry": "a complaint",
+        "other": "none of the known cases",
     },
 }  # fmt: skip
 
