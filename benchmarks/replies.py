@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--learnt", action="store_true", help="also on what was learnt from")
     options = parser.parse_args()
     model = shipped()
-    print(f"model {model.name}, temperature {model.temperature}, learnt from data {model.trained_on[:12]}")
+    print(f"model {model.name}, temperature {model.labels.temperature}, of data {model.trained_on[:12]}")
     high, low = model.high, model.low
     print(f"zones out of fold: high from {high.threshold} ({high.precision:.1%} right of {high.share:.0%}), ")
     print(f"  low below {low.threshold} (above it {low.precision:.1%} right)")
@@ -173,6 +173,7 @@ def main() -> None:
 SETS: dict[str, Callable[[], list[Example]]] = {
     "held-out hand-written replies": corpus.held_out,
     "held-out hand-written replies, written last": corpus.held_out_later,
+    "held-out hand-written replies, by a blind writer": corpus.held_out_blind,
     "held-out phrasings of the world": lambda: corpus.world(is_held_out=True),
 }
 

@@ -166,10 +166,10 @@ def test_without_a_day_no_day_is_claimed() -> None:
 
 def test_held_out_replies_are_understood() -> None:
     """The figures of docs/rules/replies.md hold, with a margin for rounding."""
-    reads = {name: read(of()) for name, of in SETS.items()}
-    hand, later, world = reads.values()
-    assert macro_f1(hand) >= 0.90 and macro_f1(world) >= 0.90 and macro_f1(later) >= 0.75
-    everything = [*hand, *later, *world]
+    first, last, blind, world = [read(of()) for of in SETS.values()]
+    assert macro_f1(first) >= 0.93 and macro_f1(world) >= 0.95
+    assert macro_f1(last) >= 0.83 and macro_f1(blind) >= 0.83
+    everything = [*first, *last, *blind, *world]
     high = [each for each in everything if each.understood.zone == "high"]
     assert sum(each.example.label == each.understood.label for each in high) / len(high) >= 0.95
     for name, fact in (("promised", "promised_date"), ("amount", "amount_mills")):
@@ -179,11 +179,11 @@ def test_held_out_replies_are_understood() -> None:
 
 def test_nothing_held_out_is_learnt_from() -> None:
     learnt = {" ".join(each.text.lower().split()) for each in learning.lessons()}
-    for examples in (corpus.held_out(), corpus.held_out_later(), corpus.world(True)):
+    for examples in (of() for of in SETS.values()):
         texts = {" ".join(each.text.lower().split()) for each in examples if len(each.text) > 25}
         assert not texts & learnt
     families = {each.family for each in corpus.hand_written()}
-    assert not families & {each.family for each in corpus.held_out() + corpus.held_out_later()}
+    assert not families & {each.family for of in SETS.values() for each in of()}
 
 
 def test_training_anew_gives_the_shipped_model() -> None:
@@ -193,5 +193,8 @@ def test_training_anew_gives_the_shipped_model() -> None:
     record = training.train(lessons)
     again: Model = from_record(record)
     # The same bytes on the same machine; another processor may round a last step differently.
-    assert np.abs(again.weights - model.weights).max() <= 0.0021
-    assert (again.temperature, again.high.threshold) == (model.temperature, model.high.threshold)
+    for one, other in ((again.labels, model.labels), (again.reasons, model.reasons)):
+        step = np.abs(other.weights[other.weights != 0]).min()
+        assert np.abs(one.weights - other.weights).max() <= 1.01 * step
+        assert one.temperature == other.temperature
+    assert again.high.threshold == model.high.threshold

@@ -383,7 +383,7 @@ _READERS = _readers(
          r"settimana "
            r"entrante)|next week|of next week|week|entrante|scors[oa]|p\.?\s?v\.?))?"
            r"(?P<nth>\s+(?:the\s+)?(?:[12]?\d|3[01])(?:st|nd|rd|th)?(?![\d/.:,]*\d|\s*(?:euro|eur|€|%|"
-           r"[a-z]{3})))?",
+           r"pezzi|colli|ore|pcs|pieces|units|giorni|days)))?",
          lambda m, today, past: _weekday_nth(m, today, past)),
         (r"\b(?:dopodomani|dopo domani|(?:the )?day after tomorrow)\b", _ahead(2, SAID)),
         (r"\b(?:domani|domattina|tomorrow|tmrw)\b", _ahead(1, SAID)),

@@ -75,13 +75,15 @@ def classify(
     if not text.strip():
         return _nothing(model, language_hint or "it")
     looked = look(text, today)
-    shares = model.scores(*features_of(looked))
+    seen = features_of(looked)
+    shares = model.labels.scores(*seen)
     if _AUTOMATIC_SUBJECT.search(plain_text(subject[:200])):
         shares = _surely(shares, LABELS.index("out_of_office"))
     best = int(np.argmax(shares))
     scores = {label: round(float(share), 4) for label, share in zip(LABELS, shares, strict=True)}
     label, confidence = LABELS[best], float(shares[best])
-    facts = facts_of(looked, text, label, scores, items)
+    reason = Fact(*model.reasons.best(*seen)) if label == "dispute" else None
+    facts = facts_of(looked, text, label, scores, items, reason)
     if day is None:
         facts = Facts(items=facts.items, wants_no_more=facts.wants_no_more, contact=facts.contact)
     words = model.words(looked, best)

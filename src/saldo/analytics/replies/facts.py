@@ -8,12 +8,9 @@ date or something already done.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from saldo.analytics.replies.features import Looked, cue_matches
@@ -114,8 +111,16 @@ def _clauses(plain: str) -> list[_Clause]:
     return found
 
 
-def facts_of(looked: Looked, text: str, label: str, scores: dict[str, float], owed: Sequence[Owed]) -> Facts:
-    """The facts of a reply read as ``label``; ``text``: as it came, for numbers and addresses."""
+def facts_of(
+    looked: Looked,
+    text: str,
+    label: str,
+    scores: dict[str, float],
+    owed: Sequence[Owed],
+    reason: Fact | None,
+) -> Facts:
+    """The facts of a reply read as ``label``; ``text``: as it came, for numbers and addresses;
+    reason: of a dispute."""
     cues = cue_matches(looked.body)
     clauses = _clauses(looked.body)
     conditional = _is_conditional(cues, looked.body)
@@ -135,7 +140,7 @@ def facts_of(looked: Looked, text: str, label: str, scores: dict[str, float], ow
     if label == "out_of_office":
         told["return_date"] = _return_day(looked, clauses)
     if label == "dispute":
-        told["dispute_reason"] = _reason(looked.body)
+        told["dispute_reason"] = reason
         told["disputed_mills"] = _only_amount(looked.amounts)
     if label == "paid":
         told |= _payment(looked, clauses)
@@ -148,8 +153,16 @@ def facts_of(looked: Looked, text: str, label: str, scores: dict[str, float], ow
 # -- promises --------------------------------------------------------------------------------------------
 
 
+_IF = re.compile(r"(?:^|[.,;\n]\s*)(?:se (?!no\b)|if |a patto che|purche|sempre che|as long as|provided)")
+# The day named is that of something else, after which is paid.
+_AFTERWARDS = re.compile(
+    r"\b(?:after that|the day after|there and then|and then|afterwards|e poi|"
+    r"dopodiche|dopo di che)\b"
+)
+
+
 def _is_conditional(cues: dict[str, str], body: str) -> bool:
-    return "when_paid_ourselves" in cues or "condition" in cues
+    return "when_paid_ourselves" in cues or "condition" in cues or bool(_IF.search(body))
 
 
 def _promise(
@@ -207,6 +220,8 @@ def _promised_days(looked: Looked, clauses: list[_Clause]) -> Iterator[tuple[Spo
                 confidence = min(confidence, 0.5)
             if _AWAY.search(clause.plain) and not re.search(r"pag\w+|bonific\w+|pay\w*", clause.plain):
                 continue
+            if _AFTERWARDS.search(clause.plain, day.end - clause.start):
+                confidence = min(confidence, 0.6)
             if clause.is_question and not re.search(r"\bok\b", clause.plain):
                 confidence = min(confidence, 0.6)
             if not pays and len(looked.tokens) > 8:
@@ -333,29 +348,6 @@ def _after(day: SpokenDay, around: str) -> Fact:
 
 
 # -- disputes, payments, items ---------------------------------------------------------------------------
-
-
-@cache
-def _reason_words() -> dict[str, re.Pattern[str]]:
-    text = files("saldo.analytics.replies").joinpath("dispute_words.toml").read_text(encoding="utf-8")
-    return {
-        code: re.compile("|".join(f"(?:{each})" for each in words))
-        for code, words in tomllib.loads(text).items()
-    }
-
-
-def _reason(body: str) -> Fact:
-    """The reason whose words are most; of equals the first of dispute_words.toml, which goes by clearness."""
-    found = {
-        code: [match[0] for match in pattern.finditer(body)] for code, pattern in _reason_words().items()
-    }
-    scores = {code: len({word[:6] for word in words}) for code, words in found.items() if words}
-    if not scores:
-        return Fact("other", 0.4)
-    best = max(scores, key=lambda code: scores[code])
-    rivals = sum(1 for code in scores if code != best and scores[code] == scores[best])
-    confidence = 0.9 if len(scores) == 1 else 0.55 if rivals else 0.75
-    return Fact(best, confidence, found[best][0])
 
 
 def _only_amount(amounts: Sequence[SpokenAmount]) -> Fact | None:

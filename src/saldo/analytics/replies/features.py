@@ -26,7 +26,7 @@ from saldo.core.spoken_amounts import SpokenAmount, amounts_in
 MOST_READ = 4_000
 BUCKETS = 1 << 14
 # How much each kind of feature weighs beside the others.
-_CUE, _PAIR, _WORD, _PIECE, _SHAPE = 0.55, 0.22, 1.0, 0.8, 0.35
+_CUE, _PAIR, _REASON, _WORD, _PIECE, _SHAPE = 0.55, 0.22, 0.5, 1.0, 0.8, 0.35
 
 _CLOSING = re.compile(
     r"^\W*(?:(?:cordiali|distinti|cari|tanti|un|i (?:piu|miei)(?: migliori)?) salut[oi]|cordialmente|"
@@ -123,6 +123,23 @@ def cue_matches(body: str) -> dict[str, str]:
     return found
 
 
+@cache
+def _reasons() -> dict[str, re.Pattern[str]]:
+    text = files("saldo.analytics.replies").joinpath("dispute_words.toml").read_text(encoding="utf-8")
+    told = tomllib.loads(text)
+    return {code: re.compile("|".join(f"(?:{each})" for each in words)) for code, words in told.items()}
+
+
+def reason_words(body: str) -> Iterator[str]:
+    """Reasons of a dispute whose words are there; twice where several are."""
+    for code, pattern in _reasons().items():
+        found = {match[0][:6] for match in pattern.finditer(body)}
+        if found:
+            yield f"reason {code}"
+        if len(found) > 1:
+            yield f"reasons {code}"
+
+
 def _shapes(looked: Looked) -> Iterator[str]:
     words = len(looked.tokens)
     yield f"length {min(6, int(math.log2(words + 1)))}"
@@ -153,6 +170,7 @@ def features(looked: Looked) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     pairs = [f"cues {a} {b}" for at, a in enumerate(cues) for b in cues[at + 1 :]]
     _add(weights, pairs, _PAIR * math.sqrt(max(1, len(cues))))
     _add(weights, [f"shape {name}" for name in _shapes(looked)], _SHAPE * 2)
+    _add(weights, list(reason_words(looked.body)), _REASON)
     _add(weights, list(word_features(looked.tokens)), _WORD)
     _add(weights, list(_pieces(looked.tokens)), _PIECE)
     places = np.array(sorted(weights), dtype=np.int64)

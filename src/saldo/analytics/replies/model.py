@@ -1,7 +1,8 @@
 """The shipped model of replies: a linear model with softmax, read from a JSON record; numpy only.
 
-The record: weights as whole steps (int16, little endian, base64) of ``step`` each, per label and place; the
-bias; the temperature that makes confidences true; the thresholds of the zones with what they held on replies
+The record has two heads, for labels and for the reasons of disputes: weights as whole steps (int8,
+base85) of ``step`` each, per name and place; the bias; the temperature that makes confidences true.
+Beside them the thresholds of the zones with what they held on replies
 not learnt from; the hash of what was learnt from.
 """
 
@@ -30,6 +31,12 @@ LABELS = (
     "angry",
     "other",
 )
+# Codes of disputes.models.Dispute.Reason.
+REASONS = (
+    "price", "quality", "quantity", "delivery", "missing_document", "order", "duplicate", "return", "other",
+)  # fmt: skip
+# Fewer lessons tell of reasons: their words share places more closely.
+REASON_PLACES = 1 << 14
 FILE = "model.json"
 _MOST_WORDS = 5
 
@@ -44,21 +51,35 @@ class Zone:
 
 
 @dataclass(frozen=True)
-class Model:
-    name: str
-    weights: NDArray[np.float64]  # labels x places
+class Head:
+    """A softmax over names. weights: names x places; places beyond are taken modulo their number."""
+
+    names: tuple[str, ...]
+    weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     temperature: float
-    high: Zone
-    low: Zone
-    trained_on: str
 
     def scores(self, places: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability of each label, calibrated."""
-        raw = (self.weights[:, places] @ values + self.bias) / self.temperature
+        """The probability of each name, calibrated."""
+        raw = (self.weights[:, places % self.weights.shape[1]] @ values + self.bias) / self.temperature
         powers = np.exp(raw - raw.max())
         probabilities: NDArray[np.float64] = powers / powers.sum()
         return probabilities
+
+    def best(self, places: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[str, float]:
+        shares = self.scores(places, values)
+        place = int(np.argmax(shares))
+        return self.names[place], float(shares[place])
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    labels: Head
+    reasons: Head
+    high: Zone
+    low: Zone
+    trained_on: str
 
     def zone(self, confidence: float) -> str:
         if confidence >= self.high.threshold:
@@ -67,8 +88,8 @@ class Model:
 
     def words(self, looked: Looked, label: int) -> list[str]:
         """The words that spoke most for ``label`` against the others, strongest first."""
-        others = np.delete(self.weights, label, axis=0).max(axis=0)
-        lead = self.weights[label] - others
+        others = np.delete(self.labels.weights, label, axis=0).max(axis=0)
+        lead = self.labels.weights[label] - others
         found: dict[str, float] = {}
         for name, words in cue_matches(looked.body).items():
             value = float(lead[place_of(f"cue {name}")])
@@ -88,18 +109,24 @@ class Model:
 
 
 def from_record(record: dict[str, Any]) -> Model:
-    if tuple(record["labels"]) != LABELS or record["places"] != BUCKETS:
+    if record["places"] != BUCKETS:
         raise ValueError("the record is of another version of the reading of replies")
-    steps = np.frombuffer(base64.b64decode(record["weights"]), dtype="<i2").reshape(len(LABELS), BUCKETS)
     return Model(
         name=record["name"],
-        weights=steps.astype(np.float64) * record["step"],
-        bias=np.array(record["bias"], dtype=np.float64) * record["step"],
-        temperature=record["temperature"],
+        labels=_head(record["labels"], LABELS),
+        reasons=_head(record["reasons"], REASONS),
         high=Zone(**record["high"]),
         low=Zone(**record["low"]),
         trained_on=record["trained_on"],
     )
+
+
+def _head(kept: dict[str, Any], names: tuple[str, ...]) -> Head:
+    if tuple(kept["names"]) != names:
+        raise ValueError("the record is of another version of the reading of replies")
+    steps = np.frombuffer(base64.b85decode(kept["weights"]), dtype="i1").reshape(len(names), kept["places"])
+    bias = np.array(kept["bias"], dtype=np.float64)
+    return Head(names, steps.astype(np.float64) * kept["step"], bias, kept["temperature"])
 
 
 def to_bytes(record: dict[str, Any]) -> bytes:

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saldo.analytics.replies.features import BUCKETS, features, look
-from saldo.analytics.replies.model import LABELS
+from saldo.analytics.replies.model import LABELS, REASON_PLACES, REASONS
 
 NAME = "replies-1"
 _FOLDS = 5
 _STRENGTH = 10.0  # of fitting against smallness of the weights
-_STEP = 0.001
 _HIGH_PRECISION, _LOW_PRECISION = 0.95, 0.80
 _LEAST_HIGH, _LEAST_LOW = 0.80, 0.35
 
@@ -32,7 +31,7 @@ _LEAST_HIGH, _LEAST_LOW = 0.80, 0.35
 class Lesson:
     """A reply to learn from. family: lessons of one family are never on both sides of a split.
 
-    calibrates: its fold's answer counts for the temperature and the zones.
+    reason: of a dispute, where it is told. calibrates: its fold's answer counts for temperature and zones.
     """
 
     text: str
@@ -40,40 +39,74 @@ class Lesson:
     day: date
     family: str
     weight: float = 1.0
+    reason: str = ""
     calibrates: bool = True
 
 
 def digest(lessons: Sequence[Lesson]) -> str:
     """The hash of what is learnt from, in its order."""
-    told = [[each.text, each.label, each.day.isoformat(), each.family, each.weight] for each in lessons]
+    told = [
+        [each.text, each.label, each.day.isoformat(), each.family, each.weight, each.reason]
+        for each in lessons
+    ]
     return hashlib.sha256(json.dumps(told, ensure_ascii=True).encode("ascii")).hexdigest()
 
 
 def train(lessons: Sequence[Lesson]) -> dict[str, Any]:
     """The record of a model. The same lessons in the same order give the same record."""
     matrix = matrix_of(lessons)
-    labels = np.array([LABELS.index(each.label) for each in lessons])
-    weights = np.array([each.weight for each in lessons])
-    raw = _out_of_fold(matrix, labels, weights, _folds(lessons))
-    counts = np.array([each.calibrates for each in lessons])
-    temperature = _temperature(raw[counts], labels[counts])
-    shares = _softmax(raw[counts] / temperature)
-    confidence, is_right = shares.max(axis=1), shares.argmax(axis=1) == labels[counts]
-    coefficients, bias = _fit(matrix, labels, weights)
-    steps = np.clip(np.rint(coefficients / _STEP), -32768, 32767).astype("<i2")
+    labels, confidence, is_right = _head(lessons, matrix, LABELS, [each.label for each in lessons])
+    told = np.array([bool(each.reason) for each in lessons])
+    disputes = [each for each in lessons if each.reason]
+    reasons, _, _ = _head(
+        disputes, _narrow(matrix[told], REASON_PLACES), REASONS, [each.reason for each in disputes]
+    )
     return {
         "name": NAME,
-        "labels": list(LABELS),
         "places": BUCKETS,
-        "step": _STEP,
-        "weights": base64.b64encode(steps.tobytes()).decode("ascii"),
-        "bias": [int(value) for value in np.rint(bias / _STEP)],
-        "temperature": round(temperature, 2),
+        "labels": labels,
+        "reasons": reasons,
         "high": _zone(confidence, is_right, _HIGH_PRECISION, _LEAST_HIGH),
         "low": _zone(confidence, is_right, _LOW_PRECISION, _LEAST_LOW),
         "lessons": len(lessons),
         "trained_on": digest(lessons),
     }
+
+
+def _head(
+    lessons: Sequence[Lesson], matrix: Any, names: Sequence[str], told: Sequence[str]
+) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.bool_]]:
+    """A softmax over ``names`` as it is kept; of the lessons that calibrate, how sure it was when it had not
+    seen their family, and whether it was right."""
+    labels = np.array([names.index(each) for each in told])
+    weights = np.array([each.weight for each in lessons])
+    raw = _out_of_fold(matrix, labels, weights, _folds(lessons), len(names))
+    counts = np.array([each.calibrates for each in lessons])
+    temperature = _temperature(raw[counts], labels[counts])
+    shares = _softmax(raw[counts] / temperature)
+    coefficients, bias = _fit(matrix, labels, weights, len(names))
+    step = round(float(np.abs(coefficients).max()) / 127 + 0.0005, 3)
+    steps = np.rint(coefficients / step).astype("i1")
+    kept = {
+        "names": list(names),
+        "places": int(matrix.shape[1]),
+        "step": step,
+        "weights": base64.b85encode(steps.tobytes()).decode("ascii"),
+        "bias": [round(float(value), 3) for value in bias],
+        "temperature": round(temperature, 2),
+    }
+    return kept, shares.max(axis=1), shares.argmax(axis=1) == labels[counts]
+
+
+def _narrow(matrix: Any, places: int) -> Any:
+    """The matrix with fewer places: those that are equal modulo ``places`` are added up."""
+    from scipy.sparse import csr_matrix
+
+    narrow = csr_matrix(
+        (matrix.data, matrix.indices % places, matrix.indptr), shape=(matrix.shape[0], places)
+    )
+    narrow.sum_duplicates()
+    return narrow
 
 
 def matrix_of(lessons: Sequence[Lesson]) -> Any:
@@ -88,14 +121,14 @@ def matrix_of(lessons: Sequence[Lesson]) -> Any:
 
 
 def _fit(
-    matrix: Any, labels: NDArray[np.int64], weights: NDArray[np.float64]
+    matrix: Any, labels: NDArray[np.int64], weights: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(C=_STRENGTH, max_iter=400, tol=1e-5).fit(
         matrix, labels, sample_weight=weights
     )
-    if len(fitted.classes_) != len(LABELS):
+    if len(fitted.classes_) != count:
         raise ValueError("every label needs lessons, in every fold")
     return fitted.coef_, fitted.intercept_
 
@@ -108,13 +141,13 @@ def _folds(lessons: Sequence[Lesson]) -> NDArray[np.int64]:
 
 
 def _out_of_fold(
-    matrix: Any, labels: NDArray[np.int64], weights: NDArray[np.float64], folds: NDArray[np.int64]
+    matrix: Any, labels: NDArray[np.int64], weights: NDArray[np.float64], folds: NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
     """What each lesson scores by a model that has not seen its family."""
-    raw = np.zeros((len(labels), len(LABELS)))
+    raw = np.zeros((len(labels), count))
     for fold in range(_FOLDS):
         inside = folds != fold
-        coefficients, bias = _fit(matrix[inside], labels[inside], weights[inside])
+        coefficients, bias = _fit(matrix[inside], labels[inside], weights[inside], count)
         raw[~inside] = matrix[~inside] @ coefficients.T + bias
     return raw
 

@@ -21,6 +21,7 @@ _DAY = date(2026, 3, 11)
 # Every so many-th phrasing of a kind and language is held out.
 _HELD_OUT_EVERY = 4
 _SEED = 20260311
+LETTERS = ("hand_written.txt", "hand_written_more.txt")
 _TIMES = 4  # a phrasing is written out so often, with other days, names and surroundings
 LABEL_OF_KIND = {
     "promise": "promise", "plan_accepted": "promise", "already_paid": "paid", "dispute": "dispute",
@@ -49,8 +50,9 @@ class Example:
 
 
 def hand_written() -> list[Example]:
-    """What is learnt from: letters and lines of one sentence."""
-    return _read("hand_written.txt") + _lines("one_liners.txt")
+    """What is learnt from: letters, by several writers, and lines of one sentence."""
+    letters = [example for name in LETTERS for example in _read(name)]
+    return letters + _lines("one_liners.txt")
 
 
 def held_out() -> list[Example]:
@@ -109,6 +111,11 @@ def _facts(options: dict[str, str]) -> dict[str, Any]:
     if "r" in options:
         facts["reasons"] = (options["r"],)
     return facts
+
+
+def held_out_blind() -> list[Example]:
+    """Held-out replies by a writer who had seen neither the lessons nor the other sets nor the model."""
+    return _read("held_out_blind.txt")
 
 
 # -- the world's -----------------------------------------------------------------------------------------

@@ -16,21 +16,29 @@ _HAND_WEIGHT, _WORLD_WEIGHT = 2.0, 0.4
 
 def lessons() -> list[training.Lesson]:
     hand = [
-        training.Lesson(each.text, each.label, each.day, each.family, _HAND_WEIGHT)
+        training.Lesson(each.text, each.label, each.day, each.family, _HAND_WEIGHT, _reason(each))
         for each in corpus.hand_written()
     ]
     world = [
-        training.Lesson(each.text, each.label, each.day, each.family, _WORLD_WEIGHT, calibrates=False)
+        training.Lesson(
+            each.text, each.label, each.day, each.family, _WORLD_WEIGHT, _reason(each), calibrates=False
+        )
         for each in corpus.world(is_held_out=False)
     ]
     return hand + world
+
+
+def _reason(example: corpus.Example) -> str:
+    """The reason of a dispute, where it is one."""
+    told = (example.facts or {}).get("reasons", ())
+    return told[0] if len(told) == 1 else ""
 
 
 def main() -> None:
     path = Path(model.__file__).with_name(model.FILE)
     record = training.train(lessons())
     path.write_bytes(model.to_bytes(record))
-    shown = {name: record[name] for name in ("lessons", "temperature", "high", "low", "trained_on")}
+    shown = {name: record[name] for name in ("lessons", "high", "low", "trained_on")}
     print(f"{path.name}: {shown}")
 
 
