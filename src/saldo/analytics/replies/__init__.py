@@ -82,7 +82,10 @@ def classify(
     best = int(np.argmax(shares))
     scores = {label: round(float(share), 4) for label, share in zip(LABELS, shares, strict=True)}
     label, confidence = LABELS[best], float(shares[best])
-    reason = Fact(*model.reasons.best(*seen)) if label == "dispute" else None
+    reason = None
+    if label == "dispute":
+        code, sure = model.reasons.best(*seen)
+        reason = Fact(code, sure * confidence)
     facts = facts_of(looked, text, label, scores, items, reason)
     if day is None:
         facts = Facts(items=facts.items, wants_no_more=facts.wants_no_more, contact=facts.contact)

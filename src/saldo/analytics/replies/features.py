@@ -24,9 +24,9 @@ from saldo.core.spoken_amounts import SpokenAmount, amounts_in
 
 # Words of a text are counted up to here; more says nothing new.
 MOST_READ = 4_000
-BUCKETS = 1 << 14
+BUCKETS = 1 << 15
 # How much each kind of feature weighs beside the others.
-_CUE, _PAIR, _REASON, _WORD, _PIECE, _SHAPE = 0.55, 0.22, 0.5, 1.0, 0.8, 0.35
+_CUE, _PAIR, _REASON, _WORD, _PIECE, _SHAPE = 0.35, 0.12, 0.3, 1.4, 1.4, 0.35
 
 _CLOSING = re.compile(
     r"^\W*(?:(?:cordiali|distinti|cari|tanti|un|i (?:piu|miei)(?: migliori)?) salut[oi]|cordialmente|"

@@ -21,7 +21,9 @@ _DAY = date(2026, 3, 11)
 # Every so many-th phrasing of a kind and language is held out.
 _HELD_OUT_EVERY = 4
 _SEED = 20260311
-LETTERS = ("hand_written.txt", "hand_written_more.txt")
+LETTERS = (
+    "hand_written.txt", "hand_written_more.txt", "hand_written_italian.txt", "hand_written_english.txt",
+)  # fmt: skip
 _TIMES = 4  # a phrasing is written out so often, with other days, names and surroundings
 LABEL_OF_KIND = {
     "promise": "promise", "plan_accepted": "promise", "already_paid": "paid", "dispute": "dispute",
