@@ -167,8 +167,8 @@ def test_without_a_day_no_day_is_claimed() -> None:
 def test_held_out_replies_are_understood() -> None:
     """The figures of docs/rules/replies.md hold, with a margin for rounding."""
     first, last, blind, world = [read(of()) for of in SETS.values()]
-    assert macro_f1(first) >= 0.93 and macro_f1(world) >= 0.95
-    assert macro_f1(last) >= 0.83 and macro_f1(blind) >= 0.83
+    assert macro_f1(first) >= 0.94 and macro_f1(world) >= 0.96
+    assert macro_f1(last) >= 0.89 and macro_f1(blind) >= 0.90
     everything = [*first, *last, *blind, *world]
     high = [each for each in everything if each.understood.zone == "high"]
     assert sum(each.example.label == each.understood.label for each in high) / len(high) >= 0.95

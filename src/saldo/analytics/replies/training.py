@@ -54,13 +54,14 @@ def digest(lessons: Sequence[Lesson]) -> str:
 
 def train(lessons: Sequence[Lesson]) -> dict[str, Any]:
     """The record of a model. The same lessons in the same order give the same record."""
-    matrix = matrix_of(lessons)
-    labels, confidence, is_right = _head(lessons, matrix, LABELS, [each.label for each in lessons])
-    told = np.array([bool(each.reason) for each in lessons])
+    plain = matrix_of(lessons)
+    rarity = _rarity(plain)
+    weighed = plain.multiply(rarity[None, :]).tocsr()
+    labels, confidence, is_right = _head(lessons, weighed, LABELS, [each.label for each in lessons], rarity)
     disputes = [each for each in lessons if each.reason]
-    reasons, _, _ = _head(
-        disputes, _narrow(matrix[told], REASON_PLACES), REASONS, [each.reason for each in disputes]
-    )
+    narrow = _narrow(plain[np.array([bool(each.reason) for each in lessons])], REASON_PLACES)
+    every = np.ones(REASON_PLACES)
+    reasons, _, _ = _head(disputes, narrow, REASONS, [each.reason for each in disputes], every)
     return {
         "name": NAME,
         "places": BUCKETS,
@@ -74,7 +75,11 @@ def train(lessons: Sequence[Lesson]) -> dict[str, Any]:
 
 
 def _head(
-    lessons: Sequence[Lesson], matrix: Any, names: Sequence[str], told: Sequence[str]
+    lessons: Sequence[Lesson],
+    matrix: Any,
+    names: Sequence[str],
+    told: Sequence[str],
+    rarity: NDArray[np.float64],
 ) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.bool_]]:
     """A softmax over ``names`` as it is kept; of the lessons that calibrate, how sure it was when it had not
     seen their family, and whether it was right."""
@@ -85,6 +90,8 @@ def _head(
     temperature = _temperature(raw[counts], labels[counts])
     shares = _softmax(raw[counts] / temperature)
     coefficients, bias = _fit(matrix, labels, weights, len(names))
+    # What is read later is not weighed by rarity: the weights hold it.
+    coefficients = coefficients * rarity
     step = round(float(np.abs(coefficients).max()) / 127 + 0.0005, 3)
     steps = np.rint(coefficients / step).astype("i1")
     kept = {
@@ -96,6 +103,13 @@ def _head(
         "temperature": round(temperature, 2),
     }
     return kept, shares.max(axis=1), shares.argmax(axis=1) == labels[counts]
+
+
+def _rarity(matrix: Any) -> NDArray[np.float64]:
+    """How rare each place is among the lessons, 1 for what one in twenty has: common ones say little."""
+    count = np.diff(matrix.tocsc().indptr)
+    scale: NDArray[np.float64] = np.clip(np.log((matrix.shape[0] + 1) / (count + 1)) / 3, 0.2, 3.0)
+    return scale
 
 
 def _narrow(matrix: Any, places: int) -> Any:
