@@ -72,6 +72,8 @@ def test_more_than_is_owed_is_found() -> None:
     assert len(found(truth=Truth({ITEM: 9_999}, frozenset(), frozenset()))) == 1
     assert found(truth=Truth({ITEM: 10_000}, frozenset(), frozenset())) == []
     assert len(found(truth=Truth({}, frozenset({ITEM}), frozenset()))) == 1
+    assert len(found(truth=Truth({}, frozenset(), frozenset(), {ACCOUNT: 9_999}))) == 1
+    assert found(truth=Truth({ITEM: 0}, frozenset(), frozenset({ITEM}), {ACCOUNT: 10_000})) == []
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,13 @@ SELECT s.channel, s.address, s.company_id FROM parties_addressstop s
 @dataclass(frozen=True, slots=True)
 class Truth:
     """Of the world, by Saldo's item: what is still owed once all that the imported statements tell is counted
-    (cents), and what a receipt or direct debit under way is to bring."""
+    (cents); under way as a receipt; paid in words that name no document. late_cents: what an account still
+    owes of what is late, by Saldo's account (where it is told)."""
 
     owed_cents: Mapping[int, int]
     in_flight: frozenset[int]
     unknowable: frozenset[int]
+    late_cents: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class Checks:
                     self.asked += 1
                     self._asked(message, item.item_id, item.asked_mills, balances, booked, facts, truth)
             self._claimed(message, balances, facts)
+            self._in_all(message, truth)
         self._daily(left)
         for message in left:
             self.history[message.account_id].append(message)
@@ -117,6 +120,13 @@ class Checks:
                 self.unknown += 1
             else:
                 self._wrong(message, f"item {item} asked {asked}, of which {owed * 10} was still owed")
+
+    def _in_all(self, message: LeftMessage, truth: Truth) -> None:
+        """Whatever its transfers name: an account is reminded of no more than what it still owes."""
+        asked = sum(item.asked_mills for item in message.items)
+        late = truth.late_cents.get(message.account_id)
+        if message.track == OVERDUE and late is not None and asked > late * 10:
+            self._wrong(message, f"asked {asked} in all, of which {late * 10} was still owed")
 
     def _claimed(self, message: LeftMessage, balances: Mapping[int, tuple[int, int]], facts: Facts) -> None:
         """Of the items of a claim of some amount, at least that amount is not asked for."""

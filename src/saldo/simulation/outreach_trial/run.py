@@ -264,8 +264,10 @@ def _truth(trial: Trial, t: Tables, day: date) -> Truth:
         .agg(paid_cents=pl.col("amount_cents").sum())
     )
     collected = t.receipts["installment_id"].unique()
-    owed = t.installments.filter(~pl.col("installment_id").is_in(collected.implode())).join(
-        paid, on="installment_id"
+    owed = (
+        t.installments.filter(~pl.col("installment_id").is_in(collected.implode()))
+        .join(paid, on="installment_id", how="left")
+        .with_columns(pl.col("paid_cents").fill_null(0))
     )
     owed_cents = dict(owed.select("installment_id", pl.col("cash_cents") - pl.col("paid_cents")).iter_rows())
     told = previous_business_day(day - timedelta(days=1))
@@ -273,32 +275,38 @@ def _truth(trial: Trial, t: Tables, day: date) -> Truth:
     under_way = t.receipts.filter(
         (pl.col("kind") == "riba")
         & (pl.col("presented_date") < told)
-        & (pl.col("returned_date").is_null() | (pl.col("returned_date") >= told))
+        & (pl.col("returned_date").is_null() | (pl.col("returned_date") >= day))
     )
     lines = set(under_way["installment_id"].to_list())
-    strange = _paid_by_others(t, booked)
+    unnamed = _not_named(t, booked)
+    by_transfer = t.accounts.filter(pl.col("method") == "transfer")
+    late = owed.filter(pl.col("due_date") < day).join(by_transfer, on="account_id", how="semi")
+    of_account = dict.fromkeys(
+        (trial.customers[each] for each in by_transfer["account_id"] if each in trial.customers), 0
+    )
+    for account, cents in late.select("account_id", pl.col("cash_cents") - pl.col("paid_cents")).iter_rows():
+        if account in trial.customers:
+            ours = trial.customers[account]
+            of_account[ours] += max(0, cents)
     return Truth(
         {item: owed_cents[line] for item, line in trial.items.items() if line in owed_cents},
         frozenset(item for item, line in trial.items.items() if line in lines),
-        frozenset(item for item, line in trial.items.items() if line in strange),
+        frozenset(item for item, line in trial.items.items() if line in unnamed),
+        of_account,
     )
 
 
-def _paid_by_others(t: Tables, booked: pl.DataFrame) -> set[int]:
-    """Lines that somebody else than their customer paid, with words that name no document: nobody who reads
-    the statement can know whose money it was."""
-    owners = t.installments.select("installment_id", "invoice_id", "account_id")
-    owners = owners.join(t.accounts.select("account_id", "customer_id"), on="account_id")
-    owners = owners.join(t.invoices.select("invoice_id", "number"), on="invoice_id")
+def _not_named(t: Tables, booked: pl.DataFrame) -> set[int]:
+    """Lines paid by transfers whose words name no document: which of a customer's debts they pay, or whose
+    they are if somebody else pays, no reader of the statement knows for certain."""
+    numbers = t.installments.select("installment_id", "invoice_id").join(
+        t.invoices.select("invoice_id", "number"), on="invoice_id"
+    )
     named = pl.col("text").str.contains(pl.col("number").str.extract(r"(\d+)", 1), literal=True)
     paid = (
         t.payment_lines.join(booked, on="payment_id")
-        .join(owners, on="installment_id")
-        .filter(
-            (pl.col("payer_id") != pl.col("customer_id"))
-            & ~named.fill_null(False)
-            & (pl.col("creditor_reference") == "")
-        )
+        .join(numbers, on="installment_id")
+        .filter(~named.fill_null(False) & (pl.col("creditor_reference") == ""))
     )
     return set(paid["installment_id"].to_list())
 
