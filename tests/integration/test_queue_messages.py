@@ -15,6 +15,7 @@ from django.db import connection
 from saldo.collection.levels import CHOSEN, IMPORTED, NEW_LEVELS, record_levels
 from saldo.core.errors import SaldoError
 from saldo.core.money import Money
+from saldo.core.text_tables import Table, blocks
 from saldo.disputes.operations import open_dispute
 from saldo.flows.queue_messages import (
     approve,
@@ -106,8 +107,35 @@ def test_what_changed_since_the_plan_is_asked_as_it_is_now(world: World) -> None
     approve(context(), [action.id])
     (message,) = Message.objects.all()
     assert [(i.item_id, i.asked) for i in message.items.all()] == [(first, Decimal("950"))]
-    assert "Non sono compresi 50,00\N{NO-BREAK SPACE}€: importi in contestazione." in message.body
+    assert "\nF-1: 50,00\N{NO-BREAK SPACE}€ in contestazione\n" in message.body
     assert "F-2" not in message.body
+
+
+def test_a_credit_note_is_named_once_and_what_is_shown_adds_up(world: World) -> None:
+    account = world.account("Caffè Città S.r.l.", "conti@citta.test")
+    world.money.invoice(account, "F-1", "100.00", due=LATE)
+    world.money.invoice(account, "F-2", "3895.00", due=LATE + timedelta(days=1))
+    world.money.credit_note(account, "NC-1", "244.00", day=LATE)
+    action = world.plan()["Caffè Città S.r.l."]
+    shown = preview(context(), action.id)
+    body = shown.body.replace("\N{NO-BREAK SPACE}", " ")
+    (table,) = [each for each in blocks(body) if isinstance(each, Table)]
+    assert [(row[0], row[-2:]) for row in (*table.rows, *table.footer)] == [
+        ("F-2", ("3.895,00", "3.751,00")), ("Totale", ("3.895,00", "3.751,00")),
+    ]  # fmt: skip
+    day = f"{LATE:%d/%m/%Y}"
+    assert (
+        "Non sono compresi nella somma richiesta:\n"
+        f"F-1 (non in elenco): 100,00 € coperti dalla nota di credito n. NC-1 del {day}\n"
+        f"F-2: 144,00 € coperti dalla nota di credito n. NC-1 del {day}\n"
+    ) in body
+    assert shown.asked_mills == 3_751_000 and "a Vostro favore" not in body and "244" not in body
+    assert shown.left_out == (("F-1", 100_000, "cash_first"), ("F-2", 144_000, "cash_first"))
+    # More credit than is due: what no item used is told as a credit.
+    world.money.invoice(account, "F-3", "10.00", due=DAY + timedelta(days=40))
+    world.money.credit_note(account, "NC-2", "10.00", day=LATE)
+    body = preview(context(), action.id).body.replace("\N{NO-BREAK SPACE}", " ")
+    assert "144,00 € coperti" in body and "accrediti non abbinati per 10,00 €" in body
 
 
 def test_an_action_whose_reason_is_gone_is_refused_and_nothing_is_decided(world: World) -> None:

@@ -7,7 +7,17 @@ from datetime import date
 
 import pytest
 
-from saldo.core.message_facts import Line, MessageFacts, Receiver, Sender, greeting, values
+from saldo.core.message_facts import (
+    CREDIT_NOTE,
+    LeftOut,
+    Line,
+    MessageFacts,
+    Receiver,
+    Sender,
+    greeting,
+    how_to_answer,
+    values,
+)
 from saldo.core.playbook import FORMAL_NOTICE
 from saldo.core.text_tables import Paragraph, Table, aligned, blocks, html_of
 from saldo.core.wording import VARIABLES, BrokenTemplate, Template, check, fill
@@ -109,12 +119,27 @@ def test_amounts_and_dates_are_in_the_language() -> None:
 
 
 def test_what_is_left_out_is_said_and_the_whole_balance_shown() -> None:
-    told = values(
-        facts(line(1, 5_000_000, 4_950_000), left_out=(("disputed", 50_000), ("promised", 0))), "it", "email"
+    part, whole = line(1, 5_000_000, 4_950_000), line(2, 100_000, 0)
+    left = (
+        LeftOut(part, "disputed", 50_000),
+        LeftOut(part, "promised", 0),
+        LeftOut(whole, CREDIT_NOTE, 100_000, "NC-1", date(2026, 3, 1)),
     )
-    assert (
-        told["left_out"] == "Non sono compresi 50,00\N{NO-BREAK SPACE}€: importi in contestazione o promessi."
+    told = values(facts(part, left_out=left), "it", "email")
+    assert told["left_out"].replace("\N{NO-BREAK SPACE}", " ").splitlines() == [
+        "Non sono compresi nella somma richiesta:",
+        f"{part.number}: 50,00 € in contestazione",
+        f"{whole.number} (non in elenco): 100,00 € coperti dalla nota di credito n. NC-1 del 01/03/2026",
+    ]
+    english = values(facts(part, left_out=left), "en", "email")["left_out"]
+    assert english.endswith(
+        f"{whole.number} (not listed): €100.00 covered by credit note no. NC-1 of 1 Mar 2026"
     )
+    many = tuple(LeftOut(whole, "held", 1000) for _ in range(30))
+    assert values(facts(part, left_out=many), "it", "email")["left_out"].endswith(
+        "altri 11 importi: 11,00\N{NO-BREAK SPACE}€"
+    )
+    assert len(values(facts(part, left_out=many), "it", "letter")["left_out"].splitlines()) == 31
     assert "Saldo" in told["items"] and "5.000,00" in told["items"] and "4.950,00" in told["items"]
     assert "Saldo" not in values(facts(line(1, 5_000_000)), "it", "email")["items"]
 
@@ -157,3 +182,21 @@ def test_the_html_part_is_text_and_links_only() -> None:
     html = html_of("<script>alert(1)</script>\nhttps://example.com/a?b=1&c=2.", '"x"')
     assert "<script>" not in html and "&lt;script&gt;" in html
     assert '<a href="https://example.com/a?b=1&amp;c=2">' in html and "<img" not in html
+
+
+def test_paper_names_only_ways_to_answer_that_exist() -> None:
+    link = "https://saldo.example.com/l/x/" + "a" * 60
+    told = facts(line(1, 1000), opt_out_link=link, portal_link=link)
+    paper = values(told, "it", "letter")
+    assert (paper["opt_out_link"], paper["portal_link"]) == ("", "")
+    assert values(told, "it", "email")["opt_out_link"] == link
+    short = "https://saldo.example.com/p/1"
+    assert values(replace(told, portal_link=short), "it", "letter")["portal_link"] == short
+    assert paper["how_to_answer"] == "potete contattarci ai recapiti riportati sulle nostre fatture"
+    phone = replace(SENDER, signature={"it": "Ufficio crediti\nTel. 02 1234567"})
+    both = replace(phone, email="crediti@example.com")
+    assert how_to_answer(phone, "it", "letter") == "potete contattarci ai recapiti indicati sotto la firma"
+    assert how_to_answer(both, "it", "portal").startswith(
+        "potete scriverci a crediti@example.com o contattarci"
+    )
+    assert how_to_answer(both, "en", "letter") == "please write to crediti@example.com"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from saldo.core.money import CURRENCY_EXPONENTS, from_mills
-from saldo.core.playbook import EMAIL, FORMAL_NOTICE, LETTER, PEC, PORTAL, REMINDER, SMS, THANKS
+from saldo.core.playbook import EMAIL, FORMAL_NOTICE, LETTER, PEC, REMINDER, SMS, THANKS
 from saldo.core.text_tables import aligned
 from saldo.core.words import MONTHS_EN, money_text, number_text
 
@@ -20,6 +20,12 @@ SOON_DAYS = 15
 FIXED_COST_MILLS = 40_000
 # A mail lists so many items; the others are one line, and stand in the statement of account.
 MAIL_ROWS = 60
+# So many amounts that are not asked are told one by one in a mail.
+_LEFT_OUT_ROWS = 20
+# Nobody types a longer address from paper.
+_PAPER_LINK = 60
+# The reason of an amount that an open credit note covers.
+CREDIT_NOTE = "credit_note"
 _SHORT_NUMBERS = 3
 _OFFICE = re.compile(
     r"\b(uff\w*|ammin\w*|contab\w*|office|account\w*|dept|dep|department|reparto|segreteria|spett\w*|team|ap)\b",
@@ -33,29 +39,29 @@ _REASONS = {
     "it": {
         "promised": "promessi", "disputed": "in contestazione", "held": "sospesi",
         "planned": "in un piano di rientro", "in_flight": "in corso di incasso",
-        "cash_first": "con un pagamento in corso di verifica",
+        "cash_first": "con un pagamento in corso di verifica", CREDIT_NOTE: "coperti da una nota di credito",
+        "": "non richiesti con questo messaggio",
     },
     "en": {
         "promised": "promised", "disputed": "disputed", "held": "suspended", "planned": "in a payment plan",
         "in_flight": "being collected", "cash_first": "with a payment that we are checking",
+        CREDIT_NOTE: "covered by a credit note", "": "not asked for in this message",
     },
 }  # fmt: skip
 _ANSWERS = {
     "it": {
         EMAIL: "potete rispondere a questo messaggio",
         PEC: "potete rispondere a questo messaggio PEC",
-        LETTER: "potete contattarci ai recapiti indicati in calce",
-        PORTAL: "potete contattarci ai recapiti indicati in calce",
         SMS: "per chiarimenti trovate i nostri recapiti in fattura",
     },
     "en": {
         EMAIL: "please answer this message",
         PEC: "please answer this certified message",
-        LETTER: "please contact us at the address below",
-        PORTAL: "please contact us at the address below",
         SMS: "for questions see our contacts on the invoice",
     },
 }
+# A way to answer in a signature: a mail address, or a telephone number.
+_CONTACT = re.compile(r"\S@\S|\d(?:[ ./-]?\d){5,}")
 _HEADERS = {
     "it": ("Documento", "Data", "Scadenza", "Giorni", "Saldo", "Importo", "Richiesto"),
     "en": ("Document", "Date", "Due date", "Days", "Balance", "Amount", "Asked"),
@@ -80,7 +86,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Our company as it signs. signature: by language; "" where nobody has written one."""
+    """Our company as it signs. signature: by language; "" where nobody has written one. email: where answers
+    on paper may be sent to, "" where no mailbox is known."""
 
     name: str
     vat_number: str
@@ -88,6 +95,7 @@ class Sender:
     bic: str
     sender_name: str
     signature: Mapping[str, str]
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +112,23 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An amount of an item that is not asked, and why. line: of an item of the message or of another one.
+    credit_number, credit_date: of the credit note that covers it (code CREDIT_NOTE)."""
+
+    line: Line
+    code: str
+    mills: int
+    credit_number: str = ""
+    credit_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MessageFacts:
     """Everything that a message tells, as of a day, in one currency.
 
-    soon: other items that fall due within SOON_DAYS. left_out: (code, mills) of what is due but not asked.
+    soon: other items that fall due within SOON_DAYS. left_out: what is due but not asked. credits_mills: the
+    customer's credits, without those that left_out tells.
     """
 
     sender: Sender
@@ -118,7 +139,7 @@ class MessageFacts:
     purpose: str = REMINDER
     soon: tuple[Line, ...] = ()
     credits_mills: int = 0
-    left_out: tuple[tuple[str, int], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     previous_date: date | None = None
     portal_link: str = ""
     opt_out_link: str = ""
@@ -153,7 +174,8 @@ def clean(text: str) -> str:
 def values(facts: MessageFacts, language: str, channel: str) -> dict[str, str]:
     """The text of every variable of ``core.wording.VARIABLES``; empty where there is nothing to say."""
     deadline_days = FORMAL_DAYS if facts.purpose == FORMAL_NOTICE else REMINDER_DAYS
-    most = MAIL_ROWS if channel != LETTER else len(facts.lines)
+    on_paper = channel == LETTER
+    most = len(facts.lines) if on_paper else MAIL_ROWS
     late = [(facts.as_of - line.due_date).days for line in facts.lines if line.due_date]
     oldest = max(late, default=0)
     dues = [line.due_date for line in facts.lines if line.due_date]
@@ -179,16 +201,17 @@ def values(facts: MessageFacts, language: str, channel: str) -> dict[str, str]:
         "oldest_days": _days(oldest, language) if oldest > 0 and facts.purpose != THANKS else "",
         "due_date": day_text(min(dues, default=None), language),
         "credits": money_text(facts.credits_mills, facts.currency, language) if facts.credits_mills else "",
-        "left_out": _left_out(facts, language),
+        "left_out": left_out_text(facts, language, None if on_paper else _LEFT_OUT_ROWS),
         "previous_date": day_text(facts.previous_date, language),
         "deadline": day_text(facts.as_of + timedelta(days=deadline_days), language),
         "deadline_days": _days(deadline_days, language),
         "fixed_cost": money_text(FIXED_COST_MILLS, "EUR", language),
         "fixed_costs": money_text(fixed * invoices, "EUR", language) if fixed and invoices else "",
         "payment_details": payment_details(facts, language),
-        "how_to_answer": _ANSWERS[language][channel],
-        "portal_link": facts.portal_link,
-        "opt_out_link": facts.opt_out_link,
+        "how_to_answer": how_to_answer(sender, language, channel),
+        "portal_link": facts.portal_link if not on_paper or len(facts.portal_link) <= _PAPER_LINK else "",
+        # Its long signed address is for a click.
+        "opt_out_link": "" if on_paper else facts.opt_out_link,
         "signature": signature(sender, language),
     }
 
@@ -208,6 +231,23 @@ def signature(sender: Sender, language: str) -> str:
         return told
     office = clean(sender.sender_name) or ("Ufficio crediti" if language == "it" else "Credit office")
     return f"{office}\n{clean(sender.name)}"
+
+
+def how_to_answer(sender: Sender, language: str, channel: str) -> str:
+    """Where nobody can press "answer" only the ways that exist are named: our mailbox, those in our
+    signature; else those that every invoice has."""
+    if told := _ANSWERS[language].get(channel):
+        return told
+    is_signed = bool(_CONTACT.search(signature(sender, language)))
+    if language == "it":
+        below = "ai recapiti indicati sotto la firma"
+        if sender.email:
+            return f"potete scriverci a {sender.email}" + (f" o contattarci {below}" if is_signed else "")
+        return f"potete contattarci {below if is_signed else 'ai recapiti riportati sulle nostre fatture'}"
+    if sender.email:
+        below = " or use the contacts under our signature" if is_signed else ""
+        return f"please write to {sender.email}{below}"
+    return f"please use the contacts {'under our signature' if is_signed else 'on our invoices'}"
 
 
 def remittance_text(facts: MessageFacts, language: str, most: int = 140) -> str:
@@ -304,14 +344,34 @@ def _days(days: int, language: str) -> str:
     return "one day" if days == 1 else f"{number_text(days, 'en')} days"
 
 
-def _left_out(facts: MessageFacts, language: str) -> str:
-    mills = sum(mills for _, mills in facts.left_out)
-    if not mills:
+def left_out_text(facts: MessageFacts, language: str, most: int | None = None) -> str:
+    """What is due and not asked, a line for each item and reason, so that whoever reads can add it up.
+
+    An item that is not in the message's table is marked. Beyond ``most`` lines the others are one sum.
+    """
+    told = [each for each in facts.left_out if each.mills]
+    if not told:
         return ""
+    listed = {line.item_id for line in facts.lines}
+    shown = told if most is None or len(told) <= most else told[: most - 1]
+    italian = language == "it"
+    lines = ["Non sono compresi nella somma richiesta:" if italian else "Not included in the sum asked:"]
+    for each in shown:
+        mark = "" if each.line.item_id in listed else " (non in elenco)" if italian else " (not listed)"
+        amount = money_text(each.mills, facts.currency, language)
+        lines.append(f"{line_name(each.line, language)}{mark}: {amount} {_reason(each, language)}")
+    if rest := told[len(shown) :]:
+        amount = money_text(sum(each.mills for each in rest), facts.currency, language)
+        lines.append(f"altri {len(rest)} importi: {amount}" if italian else f"{len(rest)} more: {amount}")
+    return "\n".join(lines)
+
+
+def _reason(left: LeftOut, language: str) -> str:
     names = _REASONS[language]
-    why = list(dict.fromkeys(names[code] for code, _ in facts.left_out if code in names))
-    amount = money_text(mills, facts.currency, language)
-    joined = f" {'o' if language == 'it' else 'or'} ".join(filter(None, [", ".join(why[:-1]), *why[-1:]]))
+    number = clean(left.credit_number)
+    if left.code != CREDIT_NOTE or not number:
+        return names.get(left.code, names[""])
+    day = day_text(left.credit_date, language)
     if language == "it":
-        return f"Non sono compresi {amount}: importi {joined}." if why else f"Non sono compresi {amount}."
-    return f"{amount} {'(' + joined + ') ' if why else ''}is not included."
+        return f"coperti dalla nota di credito n. {number}" + (f" del {day}" if day else "")
+    return f"covered by credit note no. {number}" + (f" of {day}" if day else "")

@@ -13,16 +13,23 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
+import polars as pl
+
+from saldo.analytics.askable import ITEMS, left_out
 from saldo.collection.levels import CHOSEN, known_items
 from saldo.collection.models import PlaybookAction
 from saldo.collection.playbooks import playbook_of
 from saldo.core.addresses import is_usable
 from saldo.core.context import Context
-from saldo.core.message_facts import SOON_DAYS, Line, MessageFacts, Receiver, Sender
+from saldo.core.message_facts import CREDIT_NOTE, SOON_DAYS, LeftOut, Line, MessageFacts, Receiver, Sender
+from saldo.core.message_left_out import Cover, Why, explained, shared
 from saldo.core.playbook import FORMAL_NOTICE, OVERDUE, PORTAL, REMINDER, WRITTEN, Step
-from saldo.core.sending import ADDRESS_STOPPED, NO_ADDRESS
+from saldo.core.sending import ADDRESS_STOPPED, CASH_FIRST, NO_ADDRESS
 from saldo.core.wording import Template, check
+from saldo.flows import blocks as blocking
 from saldo.flows.plan_outreach import askable_now
+from saldo.identity.models import Company
+from saldo.ledger.queries import open_items
 from saldo.outreach.facts import (
     ItemTold,
     Way,
@@ -33,8 +40,9 @@ from saldo.outreach.facts import (
     receivers,
     way_of,
 )
-from saldo.outreach.links import opt_out_url, portal_url
+from saldo.outreach.links import opt_out_url, own_address, portal_url
 from saldo.outreach.messages import Draft, DraftItem, key_of_plan, token_of
+from saldo.outreach.settings import rules_of
 from saldo.outreach.templates import Rendered, StoredTemplate, filled, in_use, sender_of
 from saldo.parties.models import CustomerAccount
 from saldo.parties.ways import ways
@@ -82,7 +90,8 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """left_out: (document, mills, code) of what is due and not asked."""
+    """left_out: (document, mills, code) of what is due and not asked; of reasons that overlap the first has
+    the amount."""
 
     draft: Draft
     left_out: tuple[tuple[str, int, str], ...]
@@ -90,7 +99,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The facts of the moment for many accounts. chosen: {item: day on which a person chose its level}."""
+    """The facts of the moment for many accounts. chosen: {item: day on which a person chose its level}. whys:
+    {item: why not all of it is asked}. told: also of the credit notes named there."""
 
     sender: Sender
     templates: Mapping[tuple[str, str, str], StoredTemplate]
@@ -100,6 +110,7 @@ class Moment:
     owed: Mapping[tuple[int, str], list[dict[str, Any]]]
     told: Mapping[int, ItemTold]
     chosen: Mapping[int, date]
+    whys: Mapping[int, Sequence[Why]] = field(default_factory=dict)
 
 
 def asks_of(actions: Sequence[PlaybookAction]) -> list[Ask]:
@@ -137,22 +148,63 @@ def lock_accounts(account_ids: Iterable[int]) -> None:
 def moment(ctx: Context, account_ids: Sequence[int]) -> Moment:
     """``ctx`` is limited to the company of the accounts."""
     assert ctx.company_id is not None
+    company = Company.objects.get(id=ctx.company_id)
     ids = list(dict.fromkeys(account_ids))
     owed: dict[tuple[int, str], list[dict[str, Any]]] = {}
-    rows = askable_now(ctx, ids).rows(named=True)
+    askable = askable_now(ctx, ids)
+    rows = askable.rows(named=True)
+    whys = _whys(ctx, askable)
+    named = [why.cover.ref for each in whys.values() for why in each if why.cover and why.is_credit]
     levels = known_items(ctx, ids).filter(origin=CHOSEN).select("item_id", "reached_date")
     for row in rows:
         owed.setdefault((row["account_id"], row["currency"]), []).append(row)
     return Moment(
-        sender=sender_of(ctx.company_id),
+        sender=replace(sender_of(ctx.company_id), email=own_address(company.code)),
         templates=in_use(ctx.company_id),
         receivers=receivers(ids),
         ways=by_account(ways(ctx, ids)),
         credits=credits_of(ctx, ids),
         owed=owed,
-        told=items_told([row["item_id"] for row in rows]),
+        told=items_told([*(row["item_id"] for row in rows), *(ref for ref in named if ref is not None)]),
         chosen=dict(levels.iter_rows()),
+        whys=whys,
     )
+
+
+def _whys(ctx: Context, askable: pl.DataFrame) -> dict[int, list[Why]]:
+    """Why not all is asked of items, of the accounts of which something is not. askable: ASKABLE."""
+    assert ctx.company_id is not None
+    ids = askable.filter(pl.col("codes").list.len() > 0)["account_id"].unique().to_list()
+    if not ids:
+        return {}
+    rules = rules_of(ctx.company_id, ctx.known_at)
+    owed = open_items(ctx, account_ids=ids)
+    money = blocking.covers(ctx, ids, owed)
+    items = askable.filter(pl.col("account_id").is_in(ids)).select(*ITEMS)
+    out = left_out(items, blocking.blocks(ctx, rules, ids, owed), money, rules)
+    found: dict[int, list[Why]] = {}
+    parts: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    rows = out.join(items.select("item_id", "account_id", "currency", "due_date"), on="item_id")
+    for row in rows.sort("due_date", "item_id", maintain_order=True).rows(named=True):
+        # Only what covers come to has no source of its own.
+        if row["code"] == CASH_FIRST and row["ref"] is None:
+            key = (row["account_id"], row["currency"])
+            parts.setdefault(key, []).append((row["item_id"], row["mills"]))
+        else:
+            found.setdefault(row["item_id"], []).append(Why(row["code"], row["mills"]))
+    pools: dict[int, list[dict[str, Any]]] = {}
+    for row in money.rows(named=True):
+        pools.setdefault(row["account_id"], []).append(row)
+    for (account_id, currency), kept in parts.items():
+        whole = sum(mills for _, mills in kept)
+        pool = [
+            Cover(row["code"], whole if row["mills"] is None else row["mills"], row["ref"])
+            for row in pools.get(account_id, ())
+            if row["currency"] in (currency, None, "")
+        ]
+        for item_id, each in shared(kept, pool, CASH_FIRST).items():
+            found.setdefault(item_id, []).extend(each)
+    return found
 
 
 def prepare(
@@ -216,7 +268,8 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
         template_version=template.version,
         attach=ask.attach,
     )
-    return Prepared(draft, _left_out_items(ask, now, lines))
+    left = tuple((each.line.number, each.mills, why.code) for each, why in _left_out(ask, now, lines))
+    return Prepared(draft, left)
 
 
 @lru_cache(maxsize=256)
@@ -271,6 +324,8 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
         for row in now.owed.get(key, ())
         if row["item_id"] in asked and row["last_date"] and now.chosen.get(row["item_id"]) != row["last_date"]
     ]
+    left = _left_out(ask, now, lines)
+    told_credits = sum(why.mills for _, why in left if why.is_credit)
     token = token_of(key_of_plan(ask.account_id, ask.currency, ask.track, ask.day))
     return MessageFacts(
         sender=now.sender,
@@ -280,8 +335,9 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
         lines=lines,
         purpose=ask.purpose,
         soon=soon if ask.track == OVERDUE else (),
-        credits_mills=now.credits.get(key, 0),
-        left_out=tuple((code, mills) for _, mills, code in _left_out_items(ask, now, lines)),
+        # What stands against an item is told there.
+        credits_mills=max(now.credits.get(key, 0) - told_credits, 0),
+        left_out=tuple(each for each, _ in left),
         previous_date=max(written, default=None),
         portal_link=portal_url(token),
         # Who may not be written to any more is no question of a formal demand.
@@ -289,19 +345,22 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
     )
 
 
-def _left_out_items(ask: Ask, now: Moment, lines: Sequence[Line]) -> tuple[tuple[str, int, str], ...]:
-    """(document, mills, code) of what is due (or, before the due date, of the message's items) and not asked.
-
-    Of several reasons for one item the first takes the amount: the sum is right, and each is named.
-    """
-    asked = {line.item_id: line.asked_mills for line in lines}
-    found: list[tuple[str, int, str]] = []
+def _left_out(ask: Ask, now: Moment, lines: Sequence[Line]) -> list[tuple[LeftOut, Why]]:
+    """What is not asked of the message's items, and items due of which nothing is, with the reasons."""
+    asked = {line.item_id: line for line in lines}
+    found: list[tuple[LeftOut, Why]] = []
     for row in now.owed.get((ask.account_id, ask.currency), ()):
-        is_about = row["item_id"] in asked or (ask.track == OVERDUE and row["due_date"] < ask.day)
-        codes = row["codes"] or []
-        if not is_about or not codes:
-            continue
-        mills = row["balance_mills"] - asked.get(row["item_id"], row["asked_mills"])
-        number = now.told[row["item_id"]].number
-        found += [(number, mills if n == 0 else 0, code) for n, code in enumerate(codes) if mills > 0]
-    return tuple(found)
+        line = asked.get(row["item_id"])
+        if line is None and ask.track == OVERDUE and row["due_date"] < ask.day and not row["asked_mills"]:
+            line = line_of(row, now.told, 0)
+        if line is not None:
+            found += [_named(left, why, now) for left, why in explained(line, now.whys.get(line.item_id, ()))]
+    return found
+
+
+def _named(left: LeftOut, why: Why, now: Moment) -> tuple[LeftOut, Why]:
+    if why.cover is None or why.cover.code != CREDIT_NOTE:
+        return left, why
+    note = now.told.get(why.cover.ref or 0)
+    number, day = (note.number, note.document_date) if note else ("", None)
+    return replace(left, code=CREDIT_NOTE, credit_number=number, credit_date=day), why

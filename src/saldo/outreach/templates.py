@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
-from saldo.core.message_facts import Line, MessageFacts, Receiver, Sender, values
+from saldo.core.message_facts import LeftOut, Line, MessageFacts, Receiver, Sender, values
 from saldo.core.playbook import EMAIL, LETTER, PEC, PORTAL, SMS, THANKS
 from saldo.core.wording import CHANNELS, LANGUAGES, MAX_SMS, Problem, Template, check, fill, purpose_of
 from saldo.identity.models import Company, Grant
@@ -216,7 +216,7 @@ def example(
         purpose=purpose,
         soon=() if is_soon else (soon,),
         credits_mills=120_000,
-        left_out=() if purpose == THANKS else (("disputed", 50_000),),
+        left_out=() if purpose == THANKS else (LeftOut(lines[1], "disputed", 50_000),),
         previous_date=None if is_soon else as_of - timedelta(days=10),
     )
 
