@@ -51,6 +51,9 @@ def test_the_post_is_worked_off_by_keyboard(page: Any, post: PostWorld) -> None:
     in_pane(page, second, '[data-key="x"]')
     assert Message.objects.filter(action_id=first).count() == 1
     assert page.locator("#nav-mail").inner_text() == "2"
+    # What the list comes to, and what "approve all" would approve, went down with it.
+    assert page.locator("#figures b").first.inner_text() == "1"
+    assert page.locator("#dlg-all [name=count]").input_value() == "1"
 
     # The second is not sent: the dialog asks why.
     page.keyboard.press("x")
@@ -80,6 +83,20 @@ def test_the_post_is_worked_off_by_keyboard(page: Any, post: PostWorld) -> None:
     page.locator("#dlg-stop[open]").wait_for()
     page.keyboard.press("Enter")
     page.locator(".stopped", has_text="Invii fermi").wait_for()
+
+
+@pytest.mark.parametrize("width", [1600, 1280, 1000, 390])
+def test_the_columns_of_replies_keep_off_the_edge(page: Any, post: PostWorld, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/mail/replies/")
+    page.locator("table.replies").wait_for()
+    gap = page.evaluate(
+        """() => { const edge = document.querySelector("table.replies").getBoundingClientRect().right;
+          return Math.min(...[...document.querySelectorAll("table.replies td, table.replies th")]
+            .filter(cell => cell.offsetParent).map(cell => { const range = document.createRange();
+              range.selectNodeContents(cell); return edge - range.getBoundingClientRect().right; })); }"""
+    )
+    assert gap >= 8, gap
 
 
 def test_the_post_on_a_phone(page: Any, post: PostWorld) -> None:

@@ -284,6 +284,32 @@ def test_past_reminders_are_taken_in_row_by_row_and_only_once(case: Case) -> Non
 
 
 @db
+def test_a_past_reminder_names_its_document_in_any_spelling_unless_two_fit(case: Case) -> None:
+    one = case.world.invoice(case.account, "FT 12/2026", "100.00", due=date(2026, 2, 1))
+    other = case.world.invoice(
+        case.account, "FT 12/2025", "90.00", due=date(2025, 2, 1), day=date(2025, 1, 9)
+    )
+    twin = case.world.invoice(case.account, "A/31/2026", "80.00", due=date(2026, 2, 1))
+    case.world.invoice(case.account, "B/31/2026", "70.00", due=date(2026, 2, 1))
+    case.world.invoice(case.account, "FT 12/2027", "60.00", day=date(2026, 3, 2))
+    rows = (
+        "12/2026;1", "fattura n. 0012-25;2", "12;1", "31/2026;1", "A 31/26;3", "C 31/2026;1", "12/2024;1",
+    )  # fmt: skip
+    told = "customer;number;level;date\n" + "".join(
+        f"Rossi S.r.l.;{number};{level};25/02/2026\n"
+        for number, _, level in (row.partition(";") for row in rows)
+    )
+    done = import_reminders(case.ctx(), case.world.company.id, "solleciti.csv", told.encode())
+    assert [(each.row, each.code) for each in done.rejections] == [
+        (4, "reminder_document_ambiguous"), (5, "reminder_document_ambiguous"),
+        (7, "reminder_document_unknown"), (8, "reminder_document_unknown"),
+    ]  # fmt: skip
+    assert "A/31/2026" in done.rejections[1].why("it") and "B/31/2026" in done.rejections[1].why("it")
+    levels = item_levels(case.ctx()).select("item_id", "level").rows()
+    assert sorted(levels) == sorted([(one, 1), (other, 2), (twin, 3)])
+
+
+@db
 def test_a_list_without_its_columns_is_refused_whole(case: Case) -> None:
     data = b"customer;number;date\nRossi S.r.l.;F-1;26/02/2026\n"
     refused("reminders_columns_missing", import_reminders, case.ctx(), case.world.company.id, "x.csv", data)

@@ -148,6 +148,28 @@ def test_approving_all_does_nothing_when_the_list_has_changed(post: PostWorld) -
     assert "Nulla da approvare" in client.get(reverse("mail")).content.decode()
 
 
+def test_what_is_decided_brings_the_sums_up_to_date_under_the_filter(post: PostWorld) -> None:
+    client = login(post, "collector")
+    page = client.get(reverse("mail")).content.decode()
+    count = int(re.search(r'name="count" value="(\d+)"', page)[1])  # type: ignore[index]
+    action, other = (int(each) for each in re.findall(r'<tr class="row" data-line="(\d+)"', page)[:2])
+    beside = HTMX | {"HX-Current-URL": "http://testserver" + reverse("mail")}
+    name = "approve" if post.planned["AURO"] == action else "refuse"
+    told = client.post(reverse(f"mail_{name}", args=[action]), {"note": "li chiamo io"}, headers=beside)
+    sums = told.content.decode()
+    assert 'id="figures" hx-swap-oob="true"' in sums
+    assert f'name="count" value="{count - 1}"' in sums and f"<b>{count - 1}</b> messagg" in sums
+    listed = client.get(reverse("mail"), headers=HTMX | {"HX-Target": "list"}).content.decode()
+    amount = re.search(r"che chiedono <b>(.*?)</b>|<div>[^<]*<b>([^<]*€[^<]*)</b>", listed)
+    assert amount is not None and amount[0] in sums
+    blocks = json.loads(told["HX-Trigger"])["saldo:mailed"]["blocks"]
+    assert blocks and all(f'id="{block}">{words}</span>' in listed for block, words in blocks.items())
+    # Under a filter that fits nothing, nothing is left to approve at once; on a page of its own, no sums.
+    found = beside | {"HX-Current-URL": "http://testserver" + reverse("mail") + "?q=nessuno"}
+    last = client.post(reverse("mail_refuse", args=[other]), {"note": "no"}, headers=found)
+    assert 'id="figures"' in last.content.decode() and "dlg-all" not in last.content.decode()
+
+
 def test_a_refusal_needs_a_note_and_makes_no_message(post: PostWorld) -> None:
     from saldo.collection.models import PlaybookDecision
     from saldo.outreach.models import Message
@@ -200,6 +222,32 @@ def test_a_stray_is_given_to_its_customer(post: PostWorld) -> None:
     client.post(reverse("reply_assign", args=[taken.reply_id]), {"account": account[0]})
     assert account[1] in client.get(reverse("reply", args=[taken.reply_id])).content.decode()
     assert login(post, "sales").get(reverse("reply", args=[taken.reply_id])).status_code == 404
+
+
+def test_a_stray_of_a_general_mailbox_is_seen_and_given_out_by_who_manages_credit(post: PostWorld) -> None:
+    from saldo.flows.read_mail import take
+    from tests.web_world import context
+
+    raw = reply_bytes(post.message["AURO"], "Saldo di quanto scaduto.", "ignoto@altrove.test", "8")
+    raw = re.sub(rb"In-Reply-To: .*\r\n", b"", raw).replace(b"Re: ", b"")
+    reply = take(context("system:test"), raw, "*:email").reply_id
+    assert reply is not None
+    clients = {role: login(post, role) for role in ("administrator", "credit_manager", "collector", "cfo")}
+    for role, client in clients.items():
+        sees = role in SETTERS
+        listed = client.get(reverse("mail_replies")).content.decode()
+        assert ("Saldo di quanto scaduto." in listed) is sees, role
+        assert client.get(reverse("reply", args=[reply])).status_code == (200 if sees else 404), role
+    manager, account = clients["credit_manager"], post.world.account("AURO", 1)
+    stranger = Client()
+    stranger.force_login(user("post-bore", "credit_manager", post.companies["BORE"]))
+    assert stranger.get(reverse("reply", args=[reply])).status_code == 200
+    manager.post(reverse("reply_assign", args=[reply]), {"account": account[0]})
+    assert account[1] in manager.get(reverse("reply", args=[reply])).content.decode()
+    # It has a customer now: another company's people see it no more, those of this one do.
+    assert stranger.get(reverse("reply", args=[reply])).status_code == 404
+    assert account[1] not in stranger.get(reverse("mail_replies")).content.decode()
+    assert clients["collector"].get(reverse("reply", args=[reply])).status_code == 200
 
 
 def test_an_unknown_outcome_is_resolved_by_a_person(post: PostWorld) -> None:

@@ -22,7 +22,7 @@ from saldo.collection.levels import CHOSEN, IMPORTED, MAX_LEVEL, NEW_LEVELS, kno
 from saldo.collection.playbooks import in_force
 from saldo.core.context import Context
 from saldo.core.errors import Rejection, SaldoError
-from saldo.core.normalize import normalized_number
+from saldo.core.matching.naming_document import NumberBook
 from saldo.core.playbook import EMAIL, PEC, SMS
 from saldo.core.sending import SendingRules
 from saldo.flows.blocks import booked_until
@@ -31,7 +31,7 @@ from saldo.formats.tabular.reminders import ReminderSent, read_reminders
 from saldo.identity.operations import record_event, stamped
 from saldo.identity.queries import companies
 from saldo.intake.operations import keep_document
-from saldo.ledger.owed import installments_of, open_debits
+from saldo.ledger.owed import documents_of, open_debits
 from saldo.outreach.channels.config import channels
 from saldo.outreach.settings import change_rules, is_stopped, rules_of
 from saldo.parties.lookup import accounts_of_codes
@@ -42,6 +42,7 @@ NO_CUTOVER, NO_PLAYBOOK, NO_CHANNEL, NO_STATEMENT, NO_LEVELS = (
 # Without these nothing sensible can leave; going live in spite of it must be said.
 NEEDED = (NO_PLAYBOOK, NO_CHANNEL, NO_STATEMENT)
 MAX_AHEAD_DAYS = 366
+NAMED_AT_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +197,15 @@ def go_live(
 def import_reminders(ctx: Context, company_id: int, name: str, data: bytes) -> ImportResult:
     """Past reminders from a CSV or XLSX file: of each item its highest level, on that reminder's day.
 
-    A row whose customer or document is not known, or dated after the context's day, is refused and the others
-    are taken in; a row that says no more than what is known changes nothing, so that a file may be taken in
-    again. Raises SaldoError for a file that is no table, or lacks a column.
+    A document is named by its number in any spelling (core.matching.naming_document). A row whose customer
+    or document is not known, whose number fits two documents dated until then, or dated after the context's
+    day, is refused and the others are taken in; a row that says no more than what is known changes nothing,
+    so that a file may be taken in again. Raises SaldoError for a file that is no table, or lacks a column.
     """
     ctx = ctx.within(company_id)
     told, rejections = read_reminders(data, name)
     accounts = accounts_of_codes(company_id, {one.customer_code for one in told})
-    numbers = {normalized_number(one.number) for one in told}
-    documents = installments_of(list(set(accounts.values())), numbers)
+    documents = _documents(list(set(accounts.values())))
     best: dict[int, tuple[int, date, int]] = {}
     used = 0
     for one in told:
@@ -229,10 +230,31 @@ def import_reminders(ctx: Context, company_id: int, name: str, data: bytes) -> I
     return ImportResult(done, len(best) - done, 0, rejections, "done", counts=counts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """books: by account. names, items: by document, (item, installment number) each."""
+
+    books: Mapping[int, NumberBook]
+    names: Mapping[int, str]
+    items: Mapping[int, list[tuple[int, int]]]
+
+
+def _documents(account_ids: list[int]) -> _Documents:
+    by_account: dict[int, dict[int, tuple[int, str, date]]] = defaultdict(dict)
+    names: dict[int, str] = {}
+    items: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for account, document, number, day, item, no in documents_of(account_ids).iter_rows():
+        by_account[account][document] = (document, number, day)
+        names[document] = f"{number} ({day:%d/%m/%Y})"
+        items[document].append((item, no))
+    books = {account: NumberBook(list(told.values())) for account, told in by_account.items()}
+    return _Documents(books, names, items)
+
+
 def _items_of(
     one: ReminderSent,
     accounts: Mapping[str, int],
-    documents: Mapping[tuple[int, str], list[tuple[int, int]]],
+    documents: _Documents,
     as_of: date,
 ) -> list[int] | Rejection:
     params = {"customer": one.customer_code, "number": one.number}
@@ -242,7 +264,14 @@ def _items_of(
         return Rejection("reminder_in_the_future", where, one.excerpt, told, one.row)
     if one.customer_code not in accounts:
         return Rejection("reminder_customer_unknown", where, one.excerpt, params, one.row)
-    parts = documents.get((accounts[one.customer_code], normalized_number(one.number)), [])
+    book = documents.books.get(accounts[one.customer_code])
+    named = book.named(one.number, one.date) if book else []
+    if len(named) > 1:
+        known = ", ".join(documents.names[each] for each in named[:NAMED_AT_MOST])
+        return Rejection(
+            "reminder_document_ambiguous", where, one.excerpt, params | {"known": known}, one.row
+        )
+    parts = documents.items[named[0]] if named else []
     items = [item for item, no in parts if one.installment_no in (None, no)]
     if not items:
         return Rejection("reminder_document_unknown", where, one.excerpt, params, one.row)

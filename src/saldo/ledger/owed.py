@@ -155,6 +155,23 @@ def installments_of(
     return found
 
 
+DOCUMENTS = {
+    "account_id": pl.Int64, "invoice_id": pl.Int64, "number": pl.String, "document_date": pl.Date,
+    "item_id": pl.Int64, "installment_no": pl.Int64,
+}  # fmt: skip
+
+
+def documents_of(account_ids: Sequence[int]) -> pl.DataFrame:
+    """DOCUMENTS: every installment of the accounts' invoices and debit notes, whether open or not."""
+    sql = """
+    SELECT v.account_id, v.id, v.number, v.document_date, i.id, i.installment_no
+      FROM ledger_invoice v JOIN ledger_item i ON i.invoice_id = v.id AND i.kind = 'installment'
+     WHERE v.account_id = ANY(%(accounts)s::bigint[]) AND v.kind <> 'credit_note'
+     ORDER BY v.id, i.installment_no, i.id
+    """
+    return copy_out(sql, {"accounts": list(account_ids)}, DOCUMENTS)
+
+
 NAMES = {
     "item_id": pl.Int64, "code": pl.String, "name": pl.String, "number": pl.String,
     "installment_no": pl.Int64,

@@ -18,7 +18,7 @@ from saldo.core.context import Context
 from saldo.core.normalize import search_text
 from saldo.core.playbook import APPROVE, WRITTEN
 from saldo.core.sending import POSTPONED, QUEUED, SENDING, UNKNOWN
-from saldo.outreach.replies import STILL_WAITING
+from saldo.outreach.replies import STILL_WAITING, sees_general
 from saldo.parties.queries import visible_accounts_sql
 
 PAGE_ROWS = 40
@@ -365,10 +365,12 @@ def unknown_messages(ctx: Context) -> list[MessageRow]:
 
 def _replies_where(ctx: Context, with_strays: bool) -> tuple[str, list[Any]]:
     scope, params = visible_accounts_sql(ctx)
-    stray = (
-        " OR (r.account_id IS NULL AND (r.company_id = %s OR r.company_id IS NULL))" if with_strays else ""
-    )
-    return f" WHERE (r.account_id IN ({scope}){stray})\n", [*params, *([ctx.company_id] if stray else [])]
+    sql = f" WHERE (r.own_id IN ({scope})"
+    if with_strays:
+        general = " OR r.company_id IS NULL" if sees_general(ctx) else ""
+        sql += f" OR (r.own_id IS NULL AND (r.company_id = %s{general}))"
+        params = [*params, ctx.company_id]
+    return f"{sql})\n", list(params)
 
 
 def _reply(row: dict[str, Any]) -> ReplyLine:

@@ -20,7 +20,7 @@ from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.formats.incoming import files_in
 from saldo.identity.models import Company, Grant, User
-from saldo.identity.queries import companies_seen_whole
+from saldo.identity.queries import companies_seen_whole, roles
 from saldo.intake.queries import document_bytes
 from saldo.outreach.models import Message, Reply, ReplyHandling, ReplyReading
 from saldo.parties.models import CustomerAccount
@@ -30,6 +30,8 @@ from saldo.storage.frames import copy_out
 MAY_HANDLE = frozenset(
     {Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR, Grant.Role.CUSTOMER_CARE}
 )
+# Who says which company a stray of a general mailbox is of.
+GIVES_OUT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER})
 # After these a person still has to look: an answer is owed, a brake was put on, an account was found.
 REOPENED, QUESTION, ASSIGNED, BRAKE = "reopened", "question", "assigned", "brake"
 STILL_WAITING = (REOPENED, QUESTION, ASSIGNED, BRAKE)
@@ -222,16 +224,28 @@ def _with_last() -> QuerySet[Reply]:
     )
 
 
+def sees_general(ctx: Context) -> bool:
+    """Whether the actor sees what nobody could be found for in a mailbox that serves every company: who
+    administers or manages credit of any company, and who sees all companies whole."""
+    if ctx.actor.startswith(SYSTEM):
+        return True
+    user = User.objects.filter(username=ctx.actor, is_active=True).first()
+    return _sees_general(user, [row.id for row in companies_seen_whole(user)] if user else [])
+
+
+def _sees_general(user: User | None, whole: list[int]) -> bool:
+    if user is None:
+        return False
+    return bool(roles(user, None) & GIVES_OUT) or (bool(whole) and len(whole) == Company.objects.count())
+
+
 def _visible(ctx: Context) -> QuerySet[Reply]:
     found = _with_last()
     strays = Q(own_account=None)
     if not ctx.actor.startswith(SYSTEM):
         user = User.objects.filter(username=ctx.actor, is_active=True).first()
         whole = [row.id for row in companies_seen_whole(user)] if user else []
-        seen = Q(company_id__in=whole)
-        if whole and len(whole) == Company.objects.count():
-            seen |= Q(company=None)
-        strays &= seen
+        strays &= Q(company_id__in=whole) | (Q(company=None) if _sees_general(user, whole) else Q(pk=None))
     if ctx.company_id is not None:
         # What came to a mailbox of every company may be of this one.
         strays &= Q(company_id=ctx.company_id) | Q(company=None)

@@ -18,7 +18,7 @@ from saldo.core.errors import SaldoError
 from saldo.core.money import from_mills
 from saldo.core.text_tables import Paragraph, Table, blocks
 from saldo.interfaces.web import labels, outreach_labels
-from saldo.interfaces.web.templatetags.saldo import day, language, reason, with_currency
+from saldo.interfaces.web.templatetags.saldo import day, language, reason, whole, with_currency
 
 register = template.Library()
 # From here on the pages say that a reply was understood for sure, or that they guess.
@@ -52,6 +52,12 @@ def has_word(code: str, table: str) -> bool:
 def sums_text(sums: Mapping[str, Decimal]) -> str:
     """Amounts of several currencies, never added up: 1.234,00 € + 50,00 $."""
     return " + ".join(with_currency(amount, currency) for currency, amount in sorted(sums.items()))
+
+
+@register.filter
+def block_words(group: Any) -> str:
+    """What a step of a playbook comes to in a list: 11 · 1.234,00 €."""
+    return f"{whole(group.count)} · {sums_text(group.sums)}"
 
 
 @register.filter

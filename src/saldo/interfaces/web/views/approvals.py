@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
@@ -18,9 +20,9 @@ from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.context import mail_counts, nav_count
 from saldo.interfaces.web.desk import page
 from saldo.interfaces.web.outreach_labels import TEMPLATES
-from saldo.interfaces.web.templatetags.outreach import refusal_words
-from saldo.interfaces.web.views.outreach import may_write, planned_or_404
-from saldo.outreach.desk import planned_ids, planned_of_account, reply_line
+from saldo.interfaces.web.templatetags.outreach import block_words, refusal_words
+from saldo.interfaces.web.views.outreach import TEXT_CHARACTERS, may_write, planned_or_404, planned_sums
+from saldo.outreach.desk import PLANNED, planned_ids, planned_of_account, reply_line
 from saldo.parties.queries import ContactRow, account_with_contacts
 
 NOTE_CHARACTERS, SUBJECT_CHARACTERS, BODY_CHARACTERS = 500, 300, 20_000
@@ -41,12 +43,26 @@ def left(request: HttpRequest) -> dict[str, str]:
     return {"nav-mail": nav_count(found.for_people), "tab-planned": nav_count(found.planned)}
 
 
+def _still_listed(request: HttpRequest) -> dict[str, Any]:
+    """What the list comes to now, under the filter with which the browser shows it; nothing beside a list."""
+    desk, shown = request.desk, urlsplit(request.htmx.current_url or "")
+    if desk.run is None or shown.path != reverse("mail"):
+        return {}
+    asked = QueryDict(shown.query)
+    text, group = asked.get("q", "").strip()[:TEXT_CHARACTERS], asked.get("group", "")[:90]
+    told = {"kind": PLANNED, "run": desk.run, "text": text, "group": group}
+    return told | planned_sums(desk, PLANNED, text, group)
+
+
 def _answer(request: HttpRequest, action_id: int, who: str, state: str, words: str) -> HttpResponse:
     if not request.htmx:
         messages.success(request, f"{who}: {words}")
         return redirect("mail")
-    response = render(request, "web/outreach/_notice.html", {"who": who, "words": words})
+    shown = {"who": who, "words": words} | _still_listed(request)
+    response = render(request, "web/outreach/_decided.html", shown)
     told = {"line": action_id, "state": state, "left": left(request)}
+    if "groups" in shown:
+        told["blocks"] = {f"block-{each.group}": block_words(each) for each in shown["groups"]}
     response["HX-Trigger"] = json.dumps({"saldo:mailed": told})
     return response
 

@@ -71,15 +71,20 @@ def _planned_list(request: HttpRequest, kind: str) -> HttpResponse:
     shown |= pages(found, offset)
     if is_part(request, "more"):
         return render(request, "web/outreach/_planned_rows.html", shown)
+    shown |= planned_sums(desk, kind, text, group)
+    part = is_part(request, "list")
+    return render(request, f"web/outreach/{'_planned_list' if part else 'planned'}.html", shown)
+
+
+def planned_sums(desk: Desk, kind: str, text: str, group: str) -> dict[str, Any]:
+    """What the list under this filter comes to: messages and amounts, in all and by step."""
     groups = post.planned_groups(desk.ctx, desk.run.id, kind, text)
     chosen = [each for each in groups if group in ("", each.group)]
     sums: dict[str, Any] = {}
     for each in chosen:
         for currency, amount in each.sums.items():
             sums[currency] = sums.get(currency, 0) + amount
-    shown |= {"groups": groups, "count": sum(each.count for each in chosen), "sums": sums}
-    part = is_part(request, "list")
-    return render(request, f"web/outreach/{'_planned_list' if part else 'planned'}.html", shown)
+    return {"groups": groups, "count": sum(each.count for each in chosen), "sums": sums}
 
 
 @page(may_read)

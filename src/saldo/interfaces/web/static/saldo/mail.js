@@ -61,15 +61,6 @@
     return null;
   }
 
-  function countDown(row) {
-    let heading = row.previousElementSibling;
-    while (heading && !heading.classList.contains("block")) heading = heading.previousElementSibling;
-    const count = heading && one("[data-block-count]", heading);
-    if (!count) return;
-    const number = Number(count.textContent.replace(/\D/g, "")) - 1;
-    count.textContent = number.toLocaleString(document.documentElement.lang);
-  }
-
   function dropHeadings() {
     for (const heading of every("#list tr.block")) {
       const after = heading.nextElementSibling;
@@ -92,8 +83,8 @@
   }
 
   document.addEventListener("saldo:mailed", (event) => {
-    const { line, state, left } = event.detail;
-    for (const [id, text] of Object.entries(left)) {
+    const { line, state, left, blocks } = event.detail;
+    for (const [id, text] of Object.entries({ ...left, ...blocks })) {
       const target = document.getElementById(id);
       if (target) target.textContent = text;
     }
@@ -112,7 +103,6 @@
       return;
     }
     const next = neighbor(row);
-    countDown(row);
     row.remove();
     dropHeadings();
     if (next) saldo.select(next, { focus: true, now: true });
