@@ -12,7 +12,19 @@ from datetime import date, timedelta
 from typing import Any
 
 from saldo.core.calendar import add_banking_days
-from saldo.core.playbook import ANY, BROKEN, NONE, OVERDUE, SMS, SOON, WRITTEN, Playbook, Step, When
+from saldo.core.playbook import (
+    ANY,
+    BROKEN,
+    FORMAL_NOTICE,
+    NONE,
+    OVERDUE,
+    SMS,
+    SOON,
+    WRITTEN,
+    Playbook,
+    Step,
+    When,
+)
 from saldo.core.sending import SendingRules
 
 Row = Mapping[str, Any]
@@ -170,10 +182,16 @@ def soon_step(item: Row, account: Row, book: Playbook, today: Today) -> Step | N
 
 
 def message_of(
-    items: Sequence[tuple[Row, Step | None, Step | None]], open_mills: int, track: str
+    items: Sequence[tuple[Row, Step | None, Step | None]], open_mills: int, track: str, floors: dict[int, int]
 ) -> tuple[Step, bool, dict[int, tuple[int, int, int]]] | None:
     """The step of one message, whether it is below its minimum, and per item (asked, level, level before)."""
-    asked = sum(item["asked_mills"] for item, _, _ in items)
+
+    def is_in(item: Row, step: Step) -> bool:
+        return step.channel not in WRITTEN or floors.get(item["item_id"], 0) <= step.level
+
+    def asked(step: Step) -> int:
+        return sum(item["asked_mills"] for item, _, _ in items if is_in(item, step))
+
     found: list[tuple[bool, bool, int, int, date, int, Step]] = []
     for item, written, call in items:
         for step in (written, call):
@@ -191,12 +209,14 @@ def message_of(
     enough = {
         key: step
         for key, step in leading.items()
-        if asked >= step.min_amount_mills and asked >= step.min_share * open_mills
+        if asked(step) >= step.min_amount_mills and asked(step) >= step.min_share * open_mills
     }
     key = max(enough or leading)
     step = (enough or leading)[key]
     levels = {}
     for item, written, _ in items:
+        if not is_in(item, step):
+            continue
         level = before = item["level"]
         if key[0] and track == OVERDUE and written is not None:
             level = max(before, min(written.level, step.level))
@@ -225,8 +245,12 @@ def way_of(
 def reference_plan(
     playbooks: Sequence[Playbook], accounts: Sequence[Row], items: Sequence[Row], sent: Sequence[Row],
     ways: Sequence[Row], as_of: date, booked_until: date | None, rules: SendingRules, is_live: bool,
+    replies: Iterable[int] = (), terms: Mapping[tuple[int, str], int] | None = None,
+    noticed: Iterable[int] = (),
 ) -> dict[Key, dict[str, Any]]:  # fmt: skip
-    """The plan by (account, currency, track): step, level, channel, contact_id, asked, items, blocked."""
+    """The plan by (account, currency, track): step, level, channel, contact_id, asked, items, blocked.
+
+    replies: accounts that wait for an answer; terms: levels of notices whose term runs; noticed: items."""
     known = as_of if booked_until is None else min(as_of, booked_until)
     is_beyond = booked_until is not None and as_of > add_banking_days(booked_until, rules.statement_lag_days)
     rows: dict[Key, dict[str, Any]] = {}
@@ -259,8 +283,15 @@ def reference_plan(
             ],
         }
         of_track[SOON] = [each for each in of_track[SOON] if each[1] or each[2]]
+        ladder = [s for s in book.ladder(OVERDUE) if s.channel in WRITTEN]
+        formal = [s.level for s in ladder if s.purpose == FORMAL_NOTICE]
+        floors = {
+            i["item_id"]: i["level"]
+            for i in late
+            if i["item_id"] in noticed or (formal and i["level"] >= min(formal))
+        }
         for track, judged in of_track.items():
-            found = message_of(judged, account["open_mills"], track)
+            found = message_of(judged, account["open_mills"], track, floors if track == OVERDUE else {})
             if found is None:
                 continue
             step, is_small, levels = found
@@ -271,6 +302,10 @@ def reference_plan(
                 blocked = "not_live"
             elif track == OVERDUE and is_beyond:
                 blocked = "beyond_statement"
+            elif track == OVERDUE and is_written and number in replies:
+                blocked = "reply_waiting"
+            elif track == OVERDUE and is_written and step.level < (terms or {}).get((number, currency), 0):
+                blocked = "term_running"
             elif is_small:
                 blocked = "below_minimum"
             elif is_written and not can_go:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from saldo.flows.jobs import SEND_TASK, defer_send
 from saldo.flows.send_messages import post_letters, resolve, retry, send, sweep
 from saldo.identity.operations import add_user
 from saldo.identity.queries import events_of
+from saldo.intake.operations import keep_document
 from saldo.intake.queries import document_bytes
 from saldo.outreach import deliveries
 from saldo.outreach.channels.portal import portal_notices
+from saldo.outreach.reply_changes import NewReply, add_handling, keep_reply
 from saldo.outreach.settings import resume, stop
 from saldo.parties.stops import give_consent, release_address, stop_address, stops_in_force
 from saldo.promises.operations import record_plan, record_promise
@@ -68,6 +71,25 @@ def test_a_message_leaves_once_and_what_left_is_kept(post: Post) -> None:
     assert {"message.sent", "message.queued"} <= {each["kind"] for each in events_of("account", account)}
 
 
+def reply_of(world: SendingWorld, account: int, days: int = 0, **more: Any) -> int:
+    """A reply of the account's own that came so many days ago and that nobody has dealt with."""
+    ctx = replace(world.ctx, recorded_at=world.ctx.clock() - timedelta(days=days))
+    document = keep_document(ctx, "reply.eml", f"reply {account} {days} {more}".encode())
+    told: dict[str, Any] = {"threaded_by": "token", "is_trusted": True, "account_id": account, **more}
+    at_that_time = ctx.recorded_at or NOON
+    return keep_reply(ctx, NewReply(document, "email", at_that_time, world.company.id, **told))
+
+
+def notice_of(world: SendingWorld, account: int) -> None:
+    """A formal notice of level 5 that left, about another item."""
+    item = world.invoice(account, f"M-{account}", "50.00", due=date(2026, 1, 1))
+    notice = world.message(
+        account, {item: "50.00"}, purpose="formal_notice", level=5, track="", as_of=TUESDAY
+    )
+    deliveries.add(world.ctx, notice, SENDING, attempt=1)
+    deliveries.add(world.ctx, notice, SENT)
+
+
 Change = Callable[[SendingWorld, int, int], Any]
 CHANGES: dict[str, Change] = {
     "paid": lambda world, account, item: world.pay(account, item, "1000.00"),
@@ -83,6 +105,8 @@ CHANGES: dict[str, Change] = {
         world.ctx, account, TUESDAY + timedelta(days=5), "other", note="ferie"
     ),
     "cash_first": lambda world, account, item: record_claim(world.ctx, account, "EUR", [item]),
+    "reply_waiting": lambda world, account, item: reply_of(world, account),
+    "term_running": lambda world, account, item: notice_of(world, account),
     "not_live": lambda world, account, item: world.rules(cutover_date=TUESDAY + timedelta(days=1)),
     "beyond_statement": lambda world, account, item: world._statement("S9", to_date=date(2026, 3, 3)),
     "superseded": lambda world, account, item: world.message(account, {item: "1000.00"}),
@@ -102,6 +126,33 @@ def test_what_changed_since_it_was_written_holds_it_back(post: Post, code: str) 
     assert told(message) == (CANCELLED, code) and not peer.taken
     # It stays so: the next day makes another.
     assert send(later(world.ctx, days=1), message) == CANCELLED
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"days": 10},
+        {"is_automatic": True},
+        {"is_trusted": False, "threaded_by": "address"},
+        {"handled": True},
+    ],
+)
+def test_a_reply_that_needs_nobody_holds_nothing(post: Post, told: dict[str, Any]) -> None:
+    world, peer = post
+    account, item = world.customer("Beta S.r.l.")
+    message = world.message(account, {item: "1000.00"})
+    reply = reply_of(world, account, **{name: told[name] for name in told if name != "handled"})
+    if told.get("handled"):
+        add_handling(world.ctx, reply, "answered")
+    assert send(world.ctx, message) == SENT and len(peer.taken) == 1
+
+
+def test_a_persons_answer_leaves_though_a_reply_waits(post: Post) -> None:
+    world, peer = post
+    account, _item = world.customer("Beta S.r.l.")
+    reply_of(world, account)
+    answer = world.message(account, {}, purpose="answer", track="")
+    assert send(world.ctx, answer) == SENT and len(peer.taken) == 1
 
 
 def test_a_credit_that_could_cover_it_holds_it_back(post: Post) -> None:

@@ -23,6 +23,7 @@ from saldo.analytics.askable import (
     left_out,
     with_asked,
 )
+from saldo.analytics.playbook_pauses import NOTICED, REPLIES, TERMS, Pauses
 from saldo.analytics.playbook_plan import plan
 from saldo.core.playbook import OVERDUE, Playbook, Segment, Step, When
 from saldo.core.sending import SendingRules
@@ -64,6 +65,7 @@ def steps(draw: st.DrawFn) -> tuple[Step, ...]:
                     min_amount_mills=draw(st.sampled_from([0, 0, 200_000])),
                     min_share=draw(st.sampled_from([0.0, 0.0, 0.5])),
                     repeat_days=draw(st.sampled_from([0, 0, 9])), when=draw(whens),
+                    purpose=draw(st.sampled_from(["reminder", "reminder", "formal_notice"])),
                 )
             )  # fmt: skip
             codes[level] = code
@@ -153,6 +155,29 @@ rule_sets = st.builds(
     contact_day_cap=st.sampled_from([1, 2]), account_month_cap=st.sampled_from([1, 2, 6]),
     blocks_whole_item=st.sampled_from([(), ("disputed",)]),
 )  # fmt: skip
+# Accounts whose reply waits, levels of notices whose term runs, items that a notice asked for.
+Waits = tuple[tuple[int, ...], dict[tuple[int, str], int], tuple[int, ...]]
+pausing: st.SearchStrategy[Waits] = st.tuples(
+    st.sampled_from([(), (), (1,), (2, 3)]),
+    st.dictionaries(
+        st.tuples(st.integers(1, 3), st.sampled_from(["EUR", "USD"])), st.integers(1, 4), max_size=2
+    ),
+    st.sets(st.integers(1, 6), max_size=2).map(tuple),
+)
+
+
+def paused(waits: Waits) -> Pauses:
+    replies, terms, noticed = waits
+    later = DAY + timedelta(days=4)
+    return Pauses(
+        pl.DataFrame([(account, DAY) for account in replies], schema=REPLIES, orient="row"),
+        pl.DataFrame(
+            [(*key, level, later) for key, level in sorted(terms.items())], schema=TERMS, orient="row"
+        ),
+        pl.DataFrame([(item,) for item in noticed], schema=NOTICED, orient="row"),
+    )
+
+
 booked = st.sampled_from([None, DAY, DAY - timedelta(days=2), DAY - timedelta(days=20)])
 
 
@@ -170,13 +195,13 @@ def frames(told: dict[str, list[dict[str, Any]]]) -> dict[str, pl.DataFrame]:
 
 def planned(
     playbooks: list[Playbook], told: dict[str, list[dict[str, Any]]], until: date | None, rules: SendingRules,
-    is_live: bool = True,
+    is_live: bool = True, pauses: Pauses | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     made = frames(told)
     out = left_out(made["items"], made["blocks"], made["covers"], rules)
     return plan(
         list(enumerate(playbooks)), made["accounts"], with_asked(made["items"], out), made["sent"],
-        made["ways"], DAY, until, rules, is_live, out,
+        made["ways"], DAY, until, rules, is_live, out, pauses,
     )  # fmt: skip
 
 
@@ -198,25 +223,43 @@ def as_told(rows: pl.DataFrame) -> dict[tuple[int, str, str], dict[str, Any]]:
 
 def expected(
     playbooks: list[Playbook], told: dict[str, list[dict[str, Any]]], until: date | None, rules: SendingRules,
-    is_live: bool,
+    is_live: bool, waits: Waits = ((), {}, ()),
 ) -> dict[tuple[int, str, str], dict[str, Any]]:  # fmt: skip
     asked = asked_of(told["items"], told["blocks"], told["covers"], rules)
     items = [item | {"asked_mills": asked[item["item_id"]]} for item in told["items"]]
     rows = reference_plan(
-        playbooks, told["accounts"], items, told["sent"], told["ways"], DAY, until, rules, is_live
-    )
+        playbooks, told["accounts"], items, told["sent"], told["ways"], DAY, until, rules, is_live,
+        *waits,
+    )  # fmt: skip
     names = ("playbook", "step", "level", "channel", "asked_mills", "blocked", "contact_id", "items")
     return {key: {name: row[name] for name in names} for key, row in rows.items()}
 
 
 @settings(max_examples=120, deadline=None)
-@given(books(), portfolios(), booked, rule_sets, st.sampled_from([True, True, True, False]))
+@given(books(), portfolios(), booked, rule_sets, st.sampled_from([True, True, True, False]), pausing)
 def test_the_plan_of_a_portfolio_is_that_of_each_account(
     playbooks: list[Playbook], told: dict[str, list[dict[str, Any]]], until: date | None, rules: SendingRules,
-    is_live: bool,
+    is_live: bool, waits: Waits,
 ) -> None:  # fmt: skip
-    found = as_told(planned(playbooks, told, until, rules, is_live))
-    assert found == expected(playbooks, told, until, rules, is_live)
+    found = as_told(planned(playbooks, told, until, rules, is_live, paused(waits)))
+    assert found == expected(playbooks, told, until, rules, is_live, waits)
+
+
+@settings(max_examples=80, deadline=None)
+@given(books(), portfolios(), rule_sets, pausing)
+def test_who_waits_for_an_answer_or_has_a_term_gets_no_reminder(
+    playbooks: list[Playbook], told: dict[str, list[dict[str, Any]]], rules: SendingRules, waits: Waits
+) -> None:
+    replies, terms, noticed = waits
+    written = ("email", "sms", "pec", "letter")
+    for row in planned(playbooks, told, None, rules, pauses=paused(waits)).iter_rows(named=True):
+        if row["track"] != OVERDUE or row["channel"] not in written:
+            assert row["blocked"] not in ("reply_waiting", "term_running")
+            continue
+        for item in row["items"]:
+            assert item["item_id"] not in noticed or item["level_before"] <= row["level"]
+        if row["account_id"] in replies or row["level"] < terms.get((row["account_id"], row["currency"]), 0):
+            assert row["blocked"]
 
 
 @settings(max_examples=80, deadline=None)

@@ -15,6 +15,7 @@ from saldo.core.playbook import OVERDUE
 KEY = ("account_id", "currency", "track")
 # One row per account, currency and track. total_items: how many are asked for; rising: how many of them rise;
 # oldest_days: days of the leading item; since_days: since its last message, null if there was none.
+# noticed_mills, noticed_items: what a formal notice asked for, and a message of this level does not.
 MESSAGES = {
     "account_id": pl.Int64,
     "currency": pl.String,
@@ -28,22 +29,26 @@ MESSAGES = {
     "count": pl.Int64,
     "rising": pl.Int64,
     "oldest_days": pl.Int64,
+    "noticed_mills": pl.Int64,
+    "noticed_items": pl.Int64,
     "items": pl.List(PLANNED_ITEM),
 }
 
 
 def messages(due: pl.DataFrame, steps: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """MESSAGES of the day. due: DUE; steps: STEPS; accounts: ACCOUNTS."""
+    """MESSAGES of the day. due: DUE with floor (playbook_pauses); steps: STEPS; accounts: ACCOUNTS."""
     with_step = due.filter(pl.col("written").is_not_null() | pl.col("call").is_not_null())
     listed = due.join(with_step.select(KEY).unique(), on=KEY, how="semi")
     totals = listed.group_by(KEY).agg(pl.col("asked_mills").sum().alias("total_mills")).join(
         accounts.select("account_id", "currency", "open_mills"), on=["account_id", "currency"], how="left"
     )  # fmt: skip
-    leading = _leading(with_step, steps, totals)
+    leading = _leading(with_step, steps, totals, listed.filter(pl.col("floor") > 0))
     return _with_items(leading, listed, steps)
 
 
-def _leading(with_step: pl.DataFrame, steps: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
+def _leading(
+    with_step: pl.DataFrame, steps: pl.DataFrame, totals: pl.DataFrame, floored: pl.DataFrame
+) -> pl.DataFrame:
     """The step of each message: KEY, step_no, below_minimum, and facts of its leading item.
 
     Written before called; of each the highest level whose minimum is reached; where none reaches its own,
@@ -64,6 +69,18 @@ def _leading(with_step: pl.DataFrame, steps: pl.DataFrame, totals: pl.DataFrame)
         .unique([*KEY, "step_level", "is_written"], keep="first", maintain_order=True)
         .join(totals, on=KEY, how="left", maintain_order="left")
     )
+    # What only a message of a higher level may ask for is no part of the sum.
+    key = [*KEY, "step_level", "is_written"]
+    beneath = (
+        candidates.select(key)
+        .join(floored.select(*KEY, "floor", "asked_mills"), on=KEY, how="inner")
+        .filter(_is_beneath())
+        .group_by(key)
+        .agg(pl.col("asked_mills").sum().alias("beneath_mills"))
+    )
+    candidates = candidates.join(beneath, on=key, how="left", maintain_order="left").with_columns(
+        pl.col("total_mills") - pl.col("beneath_mills").fill_null(0)
+    )
     total, open_mills = pl.col("total_mills"), pl.col("open_mills").fill_null(0)
     enough = (total >= pl.col("min_amount_mills")) & (
         total.cast(pl.Float64) >= pl.col("min_share") * open_mills.cast(pl.Float64)
@@ -83,13 +100,22 @@ def _leading(with_step: pl.DataFrame, steps: pl.DataFrame, totals: pl.DataFrame)
     )  # fmt: skip
 
 
+def _is_beneath() -> pl.Expr:
+    """Whether the message's level is too low to ask for the item."""
+    return pl.col("is_written") & (pl.col("floor") > pl.col("step_level"))
+
+
 def _with_items(leading: pl.DataFrame, listed: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
     levels = steps.select(pl.col("step_no").alias("written"), pl.col("level").alias("own_level"))
     rises = pl.col("is_written") & (pl.col("track") == OVERDUE) & pl.col("own_level").is_not_null()
     own = pl.min_horizontal(pl.col("own_level"), pl.col("step_level"))
     level = pl.max_horizontal("level_before", pl.when(rises).then(own))
+    told = listed.join(leading.select(*KEY, "step_level", "is_written"), on=KEY, how="inner")
+    noticed = told.filter(_is_beneath()).group_by(KEY).agg(
+        pl.col("asked_mills").sum().alias("noticed_mills"), pl.len().cast(pl.Int64).alias("noticed_items")
+    )  # fmt: skip
     rows = (
-        listed.join(leading.select(*KEY, "step_level", "is_written"), on=KEY, how="inner")
+        told.filter(~_is_beneath())
         .join(levels, on="written", how="left")
         .with_columns(level.alias("level"))
         .sort(*KEY, "due_date", "item_id")
@@ -100,4 +126,10 @@ def _with_items(leading: pl.DataFrame, listed: pl.DataFrame, steps: pl.DataFrame
         pl.col("days").max().alias("oldest_days"),
         pl.struct(*(field.name for field in PLANNED_ITEM.fields)).alias("items"),
     )  # fmt: skip
-    return leading.join(grouped, on=KEY, how="inner").select(*MESSAGES).sort(KEY)
+    return (
+        leading.join(grouped, on=KEY, how="inner")
+        .join(noticed, on=KEY, how="left")
+        .with_columns(pl.col("noticed_mills", "noticed_items").fill_null(0))
+        .select(*MESSAGES)
+        .sort(KEY)
+    )

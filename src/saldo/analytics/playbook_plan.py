@@ -11,13 +11,22 @@ import polars as pl
 
 from saldo.analytics.askable import ITEMS, LEFT_OUT, PLAN
 from saldo.analytics.playbook_messages import KEY, messages
+from saldo.analytics.playbook_pauses import Pauses, with_floor, with_pauses
 from saldo.analytics.playbook_segments import Numbered, assign
 from saldo.analytics.playbook_steps import Day, due_steps, step_table
 from saldo.analytics.playbook_told import left_out_sums, playbook_titles, with_reasons
 from saldo.analytics.playbook_ways import capped, channel_options, choose_ways
 from saldo.core.calendar import add_banking_days
 from saldo.core.playbook import OVERDUE, SOON, WRITTEN
-from saldo.core.sending import BELOW_MINIMUM, BEYOND_STATEMENT, NO_ADDRESS, NOT_LIVE, SendingRules
+from saldo.core.sending import (
+    BELOW_MINIMUM,
+    BEYOND_STATEMENT,
+    NO_ADDRESS,
+    NOT_LIVE,
+    REPLY_WAITING,
+    TERM_RUNNING,
+    SendingRules,
+)
 
 
 def plan(
@@ -31,14 +40,17 @@ def plan(
     rules: SendingRules,
     is_live: bool,
     left_out: pl.DataFrame | None = None,
+    pauses: Pauses | None = None,
 ) -> pl.DataFrame:
     """PLAN of ``as_of``: one row per account, currency and track for which a step is due.
 
     playbooks: their versions' ids with them. accounts: ACCOUNTS; askable_items: ASKABLE; sent: SENT (a
     contact that a person made stands there with channel "call"); ways: WAYS. booked_until: the last day that
     the bank's statements (or the ERP's lists) tell, None where nothing says. is_live: the company sends. What
-    is held back is kept with the code in ``blocked``. left_out: LEFT_OUT, for the reasons.
+    is held back is kept with the code in ``blocked``. left_out: LEFT_OUT, for the reasons. pauses: what
+    makes reminders wait; None: nothing does.
     """
+    pauses = pauses or Pauses()
     solvent = accounts.filter(~pl.col("is_insolvent").fill_null(False))
     assigned = solvent.join(
         assign(playbooks, solvent).rename({"segment": "segment_of"}),
@@ -51,6 +63,7 @@ def plan(
     day = Day(as_of, known, rules.grace_days)
     steps = step_table(playbooks)
     due = due_steps(playbooks, assigned, askable_items, _contacted(sent), day)
+    due = with_floor(due, steps, assigned, pauses)
     found = messages(due, steps, assigned).join(steps, on=["step_no", "track"], how="left")
     chosen = choose_ways(found, channel_options(playbooks), ways, rules)
     rows = (
@@ -63,6 +76,7 @@ def plan(
             pl.col("channel").is_in(list(WRITTEN)).alias("is_written"),
         )
     )
+    rows = with_pauses(rows, pauses)
     is_beyond = booked_until is not None and as_of > add_banking_days(booked_until, rules.statement_lag_days)
     rows = _with_caps(rows.with_columns(_held(is_live, is_beyond).alias("blocked")), sent, as_of, rules)
     out = pl.DataFrame(schema=LEFT_OUT) if left_out is None else left_out
@@ -99,6 +113,8 @@ def _held(is_live: bool, is_beyond: bool) -> pl.Expr:
     return (
         pl.when(pl.col("is_written") & pl.lit(not is_live)).then(pl.lit(NOT_LIVE))
         .when(late & pl.lit(is_beyond)).then(pl.lit(BEYOND_STATEMENT))
+        .when(pl.col("since_reply").is_not_null()).then(pl.lit(REPLY_WAITING))
+        .when(pl.col("until_term").is_not_null()).then(pl.lit(TERM_RUNNING))
         .when("below_minimum").then(pl.lit(BELOW_MINIMUM))
         .when(pl.col("is_written") & ~pl.col("contact_found")).then(pl.lit(NO_ADDRESS))
         .otherwise(pl.lit(""))

@@ -47,6 +47,7 @@ def with_reasons(rows: pl.DataFrame, out: Mapping[str, pl.DataFrame]) -> pl.Data
     told = [_said(rows, _playbook()), _said(rows, _step())]
     for code, sums in out.items():
         told.append(_said(rows.join(sums, on=list(KEY), how="inner"), _left_out(code)))
+    told.append(_said(rows.filter(pl.col("noticed_items") > 0), _noticed()))
     has_way = pl.col("is_written") & pl.col("contact_found")
     told.append(_said(rows.filter(has_way), _channel()))
     told.append(_said(rows.filter(pl.col("blocked") != ""), _blocked()))
@@ -69,6 +70,12 @@ def _left_out(code: str) -> Reason:
         f"left_out_{code}", mills=f"out_{code}", currency="currency", items=f"items_{code}",
         until=pl.col(f"until_{code}").dt.to_string("%Y-%m-%d"),
     )  # fmt: skip
+
+
+def _noticed() -> Reason:
+    return _reason(
+        "left_out_formal_notice", mills="noticed_mills", currency="currency", items="noticed_items"
+    )
 
 
 def _playbook() -> Reason:
@@ -108,6 +115,8 @@ def _blocked() -> Reason:
         code, wanted="wanted", missed="missed", min_amount_mills="min_amount_mills", min_share="min_share",
         asked_mills="asked_mills", currency="currency",
         booked_until=pl.col("booked_until").dt.to_string("%Y-%m-%d"),
+        since_reply=pl.col("since_reply").dt.to_string("%Y-%m-%d"),
+        until_term=pl.col("until_term").dt.to_string("%Y-%m-%d"),
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "in_flight": ("l'incasso è già in banca (RiBa o SDD)", "the bank is collecting it (RiBa or SDD)"),
     "cash_first": ("un incasso potrebbe già coprirla", "cash that came may cover it already"),
     "beyond_statement": ("l'estratto conto bancario è troppo vecchio", "the last bank statement is too old"),
+    "reply_waiting": ("una risposta del cliente aspetta una persona", "a reply of the customer waits"),
+    "term_running": ("corre il termine della messa in mora", "the term of the formal notice runs"),
     "amount_changed": ("l'importo dovuto è cambiato", "the amount due has changed"),
     "below_minimum": ("l'importo è sotto il minimo della fase", "the amount is below the step's minimum"),
     "no_address": ("manca un indirizzo valido", "there is no valid address"),

@@ -193,11 +193,18 @@ IT: dict[str, Wording] = {
     "left_out_held": _out_it("sospesi"),
     "left_out_in_flight": _out_it("in incasso presso la banca"),
     "left_out_cash_first": _out_it("forse già pagati, prima si guarda agli incassi"),
+    "left_out_formal_notice": _out_it("già in messa in mora, non si sollecitano più a un livello più basso"),
     "channel_used": _by_it,
     "channel_fallback": lambda p: f"{_by_it(p)} invece di {_missed(p, 'it')}",
     "blocked_not_live": lambda p: "non parte: l'invio della società non è ancora attivo",
     "blocked_beyond_statement": lambda p: (
         f"non parte: gli incassi sono noti solo fino {_until_it(p['booked_until'])}"
+    ),
+    "blocked_reply_waiting": lambda p: (
+        f"non parte: una risposta {_of_it(p['since_reply'])} aspetta una persona, prima si risponde"
+    ),
+    "blocked_term_running": lambda p: (
+        f"non parte: il termine della messa in mora corre fino {_until_it(p['until_term'])}"
     ),
     "blocked_below_minimum": _minimum_it,
     "blocked_no_address": lambda p: f"non parte: nessun recapito utilizzabile ({_missed(p, 'it')})",
@@ -229,11 +236,18 @@ EN: dict[str, Wording] = {
     "left_out_held": _out_en("on hold"),
     "left_out_in_flight": _out_en("being collected by the bank"),
     "left_out_cash_first": _out_en("perhaps paid already, the cash desk looks first"),
+    "left_out_formal_notice": _out_en("under formal notice, no lower reminder asks for it again"),
     "channel_used": _by_en,
     "channel_fallback": lambda p: f"{_by_en(p)} instead of {_missed(p, 'en')}",
     "blocked_not_live": lambda p: "does not go: the company has not begun to send yet",
     "blocked_beyond_statement": lambda p: (
         f"does not go: payments are known only until {date_text(p['booked_until'], 'en')}"
+    ),
+    "blocked_reply_waiting": lambda p: (
+        f"does not go: a reply of {date_text(p['since_reply'], 'en')} waits for a person, who answers first"
+    ),
+    "blocked_term_running": lambda p: (
+        f"does not go: the term of the formal notice runs until {date_text(p['until_term'], 'en')}"
     ),
     "blocked_below_minimum": _minimum_en,
     "blocked_no_address": lambda p: f"does not go: no usable address ({_missed(p, 'en')})",

@@ -19,6 +19,8 @@ NOT_LIVE, STOPPED, PAID, PROMISED, DISPUTED, HELD, PLANNED, IN_FLIGHT, CASH_FIRS
 AMOUNT_CHANGED, BELOW_MINIMUM, NO_ADDRESS, ADDRESS_STOPPED, NO_CONSENT, SUPERSEDED, EXPIRED = (
     "amount_changed", "below_minimum", "no_address", "address_stopped", "no_consent", "superseded", "expired",
 )  # fmt: skip
+# A person owes an answer; the term of a formal notice runs.
+REPLY_WAITING, TERM_RUNNING = "reply_waiting", "term_running"
 DAILY_CAP, CONTACT_CAP, QUIET_HOURS, HOLIDAY = "daily_cap", "contact_cap", "quiet_hours", "holiday"
 POSTPONING = frozenset({DAILY_CAP, QUIET_HOURS, HOLIDAY, STOPPED})
 
@@ -45,8 +47,9 @@ class SendingRules:
     quiet_from, quiet_to: hours of the company's time zone in which nothing leaves. on_saturday. grace_days:
     calendar days after the due date before anything counts as overdue for a reminder. statement_lag_days:
     banking days that the last bank statement may be old before reminders stop. promise_tolerance_days.
-    rest_days: between two written reminders to an account. tracking: own signed links that tell of opens and
-    clicks. blocks_whole_item: of PROMISED, DISPUTED, HELD, PLANNED those that keep the whole item out of
+    rest_days: between two written reminders to an account. reply_wait_days: calendar days for which a reply
+    that waits for a person holds reminders, 0: it never does. tracking: own signed links that tell of opens
+    and clicks. blocks_whole_item: of PROMISED, DISPUTED, HELD, PLANNED those that keep the whole item out of
     dunning, not only their amount. thanks: a note after what was asked for has been paid. letter_folder:
     where letters are put for printing ("": in Saldo only). iban, bic: for the letter's QR code. sender_name,
     signature (by language): what stands in messages. prescription_years: terms other than the law's usual
@@ -66,6 +69,7 @@ class SendingRules:
     statement_lag_days: int = 3
     promise_tolerance_days: int = 3
     rest_days: int = 5
+    reply_wait_days: int = 10
     blocks_whole_item: tuple[str, ...] = ()
     sms_needs_consent: bool = True
     tracking: bool = False

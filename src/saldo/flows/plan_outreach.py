@@ -37,6 +37,7 @@ from saldo.identity.queries import CompanyRow
 from saldo.intake.queries import last_export_day
 from saldo.ledger.queries import open_items
 from saldo.outreach.history import item_history, sent_messages
+from saldo.outreach.pauses import pauses
 from saldo.outreach.settings import rules_of
 from saldo.parties.ways import ways
 from saldo.risk.queries import stored_classes
@@ -114,6 +115,7 @@ def outreach_of(
         rules,
         live if is_live is None else is_live,
         out,
+        pauses(ctx, rules),
     )
     return Outreach(planned, askable, out, _written(planned, sent, ctx.as_of))
 

@@ -38,14 +38,17 @@ from saldo.core.sending import (
     PLANNED,
     POSTPONED,
     PROMISED,
+    REPLY_WAITING,
     STOPPED,
     SUPERSEDED,
+    TERM_RUNNING,
     SendingRules,
 )
 from saldo.core.sending_hours import next_moment, next_opening, zone_of
 from saldo.flows.plan_outreach import askable_now, known_until
 from saldo.identity.models import Company
 from saldo.outreach.models import Message, MessageItem
+from saldo.outreach.pauses import pauses
 from saldo.outreach.settings import is_stopped
 from saldo.parties.models import AddressStop, Consent
 from saldo.storage.locks import hold_counting_lock
@@ -104,7 +107,7 @@ def verdict(case: Case) -> Verdict | None:
     the message before what puts it off, and the counting last: it takes the company's lock, which is held
     until "sending" is written, so that two workers cannot both take the last place of the day.
     """
-    for check in (_stopped, _ended, _address, _amounts, _statement, _hours, _caps):
+    for check in (_stopped, _ended, _address, _amounts, _paused, _statement, _hours, _caps):
         if (found := check(case)) is not None:
             return found
     return None
@@ -190,6 +193,20 @@ def _askable(case: Case) -> dict[int, tuple[int, tuple[str, ...]]]:
     frame = askable_now(case.ctx, [case.message.account_id])
     rows = frame.select("item_id", pl.col("asked_mills"), "codes").iter_rows()
     return {item_id: (mills, tuple(codes or ())) for item_id, mills, codes in rows}
+
+
+def _paused(case: Case) -> Verdict | None:
+    """No reminder to who wrote and has no answer yet, nor a lower one while a formal notice's term runs."""
+    message = case.message
+    if case.is_personal or message.track != OVERDUE:
+        return None
+    found = pauses(case.ctx, case.rules, [message.account_id])
+    if found.replies.height:
+        return _cancelled(REPLY_WAITING, found.replies["reply_date"][0].isoformat())
+    terms = found.terms.filter(
+        (pl.col("currency") == message.currency) & (pl.col("term_level") > message.level)
+    )
+    return _cancelled(TERM_RUNNING, terms["term_date"][0].isoformat()) if terms.height else None
 
 
 def _statement(case: Case) -> Verdict | None:

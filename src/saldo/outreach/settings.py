@@ -38,7 +38,8 @@ WHOLE_ITEM_CODES = (PROMISED, DISPUTED, HELD, PLANNED)
 _RANGES = {
     "daily_cap": (0, 100_000), "contact_day_cap": (1, 2), "contact_week_cap": (1, 14),
     "account_month_cap": (1, 60), "grace_days": (0, 60), "statement_lag_days": (0, 30),
-    "promise_tolerance_days": (0, 30), "rest_days": (0, 60), "prescription_alert_days": (0, 3650),
+    "promise_tolerance_days": (0, 30), "rest_days": (0, 60), "reply_wait_days": (0, 60),
+    "prescription_alert_days": (0, 3650),
 }  # fmt: skip
 _TEXTS = {"letter_folder": 500, "sender_name": 120, "iban": 34, "bic": 11}
 _FLAGS = ("on_saturday", "sms_needs_consent", "tracking", "thanks")

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+from django.db import transaction
 
 from saldo.cash.claims import claims_of, end_claim, record_claim
 from saldo.collection import playbook_changes
@@ -24,6 +25,7 @@ from saldo.collection.playbook_actions import TO_APPROVE, PlannedRow, planned
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.money import decimal_text, to_mills
+from saldo.core.playbook import EMAIL
 from saldo.core.playbook_text import shipped
 from saldo.disputes.operations import end_dispute, open_dispute
 from saldo.disputes.queries import disputes_of
@@ -34,10 +36,12 @@ from saldo.flows.hand_over import Handed
 from saldo.flows.plan_outreach import askable_now
 from saldo.flows.queue_messages import approve, queue_automatic
 from saldo.identity.models import Grant
-from saldo.identity.operations import add_user
+from saldo.identity.operations import add_user, stamped
 from saldo.intake.operations import keep_document
+from saldo.outreach import replies
 from saldo.outreach.channels.outgoing import sent
 from saldo.outreach.history import item_history, message_contacts
+from saldo.outreach.reply_changes import NewReply, add_handling, keep_reply
 from saldo.outreach.settings import change_rules, resume, rules_of, stop
 from saldo.parties.models import Contact
 from saldo.parties.stops import give_consent, stop_address
@@ -110,9 +114,30 @@ def _claim(world: World, told: dict[str, Any], line: Line) -> None:
     )  # fmt: skip
 
 
+def _reply(world: World, told: dict[str, Any], line: Line) -> None:
+    """The customer answers one of our messages; nobody has read it yet."""
+    ctx = world.context()
+    document = _letter(world, line)
+    with transaction.atomic():
+        inner = stamped(ctx, world.company.id)
+        received = inner.recorded_at or ctx.clock()
+        new = NewReply(
+            document, EMAIL, received, world.company.id, world.account(told["account"]), subject="Re:",
+            text=told["note"] or "", is_automatic=bool(told["automatic"]), threaded_by="message_id",
+            is_trusted=True,
+        )  # fmt: skip
+        keep_reply(inner, new)
+
+
 def _release(world: World, told: dict[str, Any], line: Line) -> None:
-    """End the account's newest promise, plan, dispute, hold or claim that is open."""
+    """End the account's newest promise, plan, dispute, hold or claim that is open, or reply that waits."""
     ctx, account, outcome = world.context(), world.account(told["account"]), told["outcome"]
+    if told["what"] == "reply":
+        found_replies = replies.waiting(replace(ctx, actor="system:scenario"), account_id=account)
+        if not found_replies:
+            raise ScenarioError(line.number, f"a reply of {told['account']} that waits", "none")
+        add_handling(ctx, found_replies[-1].id, outcome or "answered")
+        return
     rows, end, usual = {
         "promise": (promises_of, end_promise, "withdrawn"),
         "plan": (plans_of, end_plan, "withdrawn"),
@@ -288,7 +313,7 @@ def _sent_count(world: World, told: dict[str, Any], ctx: Context) -> str | None:
 
 # --- grammar ----------------------------------------------------------------------------------------
 
-_WHAT = "promise|plan|dispute|hold|claim"
+_WHAT = "promise|plan|dispute|hold|claim|reply"
 OUTREACH_VERBS: dict[str, tuple[str, str, Callable[[World, dict[str, Any], Line], None]]] = {
     "promise": (
         rf"{_ACCOUNT}(?: {_AMOUNT})?{_ON} by (?P<by>{_D})(?P<written> in writing)?",
@@ -311,6 +336,7 @@ OUTREACH_VERBS: dict[str, tuple[str, str, Callable[[World, dict[str, Any], Line]
         rf"{_ACCOUNT}(?: {_AMOUNT})?{_ON}(?: paid (?P<paid>{_D}))?",
         "CUSTOMER [AMOUNT [CUR]] [on ITEM, …] [paid DATE]", _claim,
     ),
+    "reply": (rf"{_ACCOUNT}(?P<automatic> automatic)?{_NOTE}", 'CUSTOMER [automatic] ["text"]', _reply),
     "release": (
         rf"(?P<what>{_WHAT}) {_ACCOUNT}(?: (?P<outcome>[a-z_]+))?", f"{_WHAT} CUSTOMER [OUTCOME]", _release,
     ),

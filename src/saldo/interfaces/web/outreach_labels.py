@@ -79,6 +79,8 @@ HELD_BACK = {
     "in_flight": gettext_lazy("RiBa or direct debit presented"),
     "cash_first": gettext_lazy("Money of the customer is still to be matched"),
     "beyond_statement": gettext_lazy("The bank statements do not reach far enough"),
+    "reply_waiting": gettext_lazy("A reply of the customer waits for an answer"),
+    "term_running": gettext_lazy("The term of the formal notice is still running"),
     "amount_changed": gettext_lazy("What is owed changed after it was written"),
     "below_minimum": gettext_lazy("Below the step’s minimum"),
     "no_address": gettext_lazy("No address to write to"),
@@ -96,6 +98,8 @@ REMEDIES = {
     "stopped": gettext_lazy("It goes out when sending is resumed."),
     "cash_first": gettext_lazy("The cash desk looks for the payment first."),
     "beyond_statement": gettext_lazy("Import the newest bank statement."),
+    "reply_waiting": gettext_lazy("Open the reply and deal with it; reminders then go on by themselves."),
+    "term_running": gettext_lazy("It is planned again when the term is over; calling is always possible."),
     "no_address": gettext_lazy("Add an e-mail address or a PEC to the customer’s contacts."),
     "address_stopped": gettext_lazy(
         "Write to another contact, or release the address if that was a mistake."

@@ -46,6 +46,8 @@ NUMBERS: tuple[tuple[str, Any, Any, int, int], ...] = (
      gettext_lazy("Too many messages make customers stop reading."), 1, 60),
     ("rest_days", gettext_lazy("Days between two reminders"),
      gettext_lazy("To the same customer, whatever the steps say."), 0, 60),
+    ("reply_wait_days", gettext_lazy("Days a reply may hold reminders"),
+     gettext_lazy("While a reply waits for a person nothing overdue is reminded; 0: it never holds."), 0, 60),
     ("grace_days", gettext_lazy("Days of grace after the due date"),
      gettext_lazy("Before anything counts as overdue for a reminder."), 0, 60),
     ("promise_tolerance_days", gettext_lazy("Days of tolerance for a promise"),
