@@ -107,7 +107,7 @@ def test_what_changed_since_the_plan_is_asked_as_it_is_now(world: World) -> None
     approve(context(), [action.id])
     (message,) = Message.objects.all()
     assert [(i.item_id, i.asked) for i in message.items.all()] == [(first, Decimal("950"))]
-    assert "\nF-1: 50,00\N{NO-BREAK SPACE}€ in contestazione\n" in message.body
+    assert "richiesta: F-1: 50,00\N{NO-BREAK SPACE}€ in contestazione\n" in message.body
     assert "F-2" not in message.body
 
 

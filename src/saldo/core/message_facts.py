@@ -363,7 +363,8 @@ def left_out_text(facts: MessageFacts, language: str, most: int | None = None) -
     if rest := told[len(shown) :]:
         amount = money_text(sum(each.mills for each in rest), facts.currency, language)
         lines.append(f"altri {len(rest)} importi: {amount}" if italian else f"{len(rest)} more: {amount}")
-    return "\n".join(lines)
+    # One alone stands in its sentence: a formal notice has no line to spare on its page.
+    return (" " if len(lines) == 2 else "\n").join(lines)
 
 
 def _reason(left: LeftOut, language: str) -> str:
