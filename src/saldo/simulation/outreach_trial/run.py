@@ -256,59 +256,74 @@ def _ladder(message: LeftMessage) -> tuple[int, ...]:
 
 def _truth(trial: Trial, t: Tables, day: date) -> Truth:
     """What the statements of the days before tell of the lines, for whoever reads them rightly."""
-    booked = t.payments.filter((pl.col("booking_date") < day) & (pl.col("kind") == "transfer"))
-    paid = (
-        t.payment_lines.filter(pl.col("kind") == "paid")
-        .join(booked.select("payment_id"), on="payment_id", how="semi")
-        .group_by("installment_id")
-        .agg(paid_cents=pl.col("amount_cents").sum())
-    )
-    collected = t.receipts["installment_id"].unique()
-    owed = (
-        t.installments.filter(~pl.col("installment_id").is_in(collected.implode()))
-        .join(paid, on="installment_id", how="left")
-        .with_columns(pl.col("paid_cents").fill_null(0))
-    )
-    owed_cents = dict(owed.select("installment_id", pl.col("cash_cents") - pl.col("paid_cents")).iter_rows())
-    told = previous_business_day(day - timedelta(days=1))
-    # Of direct debits no file of the world tells that they were presented.
-    under_way = t.receipts.filter(
-        (pl.col("kind") == "riba")
-        & (pl.col("presented_date") < told)
-        & (pl.col("returned_date").is_null() | (pl.col("returned_date") >= day))
-    )
-    lines = set(under_way["installment_id"].to_list())
-    unnamed = _not_named(t, booked)
+    lines, told = owed_lines(t, day), under_way(t, day)
+    owed_cents = dict(lines.select("installment_id", "owed_cents").iter_rows())
+    unnamed = set(lines.filter(~pl.col("is_told"))["installment_id"].to_list())
     by_transfer = t.accounts.filter(pl.col("method") == "transfer")
-    late = owed.filter(pl.col("due_date") < day).join(by_transfer, on="account_id", how="semi")
+    late = lines.filter(pl.col("due_date") < day).join(by_transfer, on="account_id", how="semi")
     of_account = dict.fromkeys(
         (trial.customers[each] for each in by_transfer["account_id"] if each in trial.customers), 0
     )
-    for account, cents in late.select("account_id", pl.col("cash_cents") - pl.col("paid_cents")).iter_rows():
+    for account, cents in late.select("account_id", "owed_cents").iter_rows():
         if account in trial.customers:
-            ours = trial.customers[account]
-            of_account[ours] += max(0, cents)
+            of_account[trial.customers[account]] += max(0, cents)
     return Truth(
         {item: owed_cents[line] for item, line in trial.items.items() if line in owed_cents},
-        frozenset(item for item, line in trial.items.items() if line in lines),
+        frozenset(item for item, line in trial.items.items() if line in told),
         frozenset(item for item, line in trial.items.items() if line in unnamed),
         of_account,
     )
 
 
-def _not_named(t: Tables, booked: pl.DataFrame) -> set[int]:
-    """Lines paid by transfers whose words name no document: which of a customer's debts they pay, or whose
-    they are if somebody else pays, no reader of the statement knows for certain."""
-    numbers = t.installments.select("installment_id", "invoice_id").join(
+def under_way(t: Tables, day: date) -> set[int]:
+    """Lines of receipts that the bank has told to be presented, and not to have come back.
+
+    A statement comes the banking day after: a return of yesterday is known this morning. Of direct debits no
+    file of the world tells that they were presented.
+    """
+    told = previous_business_day(day - timedelta(days=1))
+    found = t.receipts.filter(
+        (pl.col("kind") == "riba")
+        & (pl.col("presented_date") < told)
+        & (pl.col("returned_date").is_null() | (pl.col("returned_date") >= day))
+    )
+    return set(found["installment_id"].to_list())
+
+
+def owed_lines(t: Tables, day: date) -> pl.DataFrame:
+    """Lines that no receipt collects, with owed_cents: what is left once all transfers of the days before are
+    counted, and is_told: whether each of those says so of the line: its words name the document, and it pays
+    that alone or in full. Which of a customer's debts the others pay, nobody who reads the statement knows.
+    """
+    booked = t.payments.filter((pl.col("booking_date") < day) & (pl.col("kind") == "transfer"))
+    paid = (
+        t.payment_lines.filter(pl.col("kind") == "paid")
+        .join(booked.select("payment_id", "text", "creditor_reference"), on="payment_id")
+        .with_columns(count=pl.len().over("payment_id"))
+    )
+    collected = t.receipts["installment_id"].unique()
+    lines = t.installments.filter(~pl.col("installment_id").is_in(collected.implode())).join(
         t.invoices.select("invoice_id", "number"), on="invoice_id"
     )
-    named = pl.col("text").str.contains(pl.col("number").str.extract(r"(\d+)", 1), literal=True)
-    paid = (
-        t.payment_lines.join(booked, on="payment_id")
-        .join(numbers, on="installment_id")
-        .filter(~named.fill_null(False) & (pl.col("creditor_reference") == ""))
+    number = pl.col("number").str.extract(r"(\d+)", 1)
+    is_named = pl.col("text").fill_null("").str.contains(number, literal=True) | (
+        pl.col("creditor_reference").fill_null("") != ""
     )
-    return set(paid["installment_id"].to_list())
+    by_line = (
+        lines.select("installment_id", "number", "cash_cents")
+        .join(paid, on="installment_id")
+        .with_columns(all_cents=pl.col("amount_cents").sum().over("installment_id"))
+        .with_columns(
+            told=is_named & ((pl.col("count") == 1) | (pl.col("all_cents") >= pl.col("cash_cents")))
+        )
+        .group_by("installment_id")
+        .agg(paid_cents=pl.col("amount_cents").sum(), is_told=pl.col("told").all())
+    )
+    return lines.join(by_line, on="installment_id", how="left").select(
+        "installment_id", "account_id", "due_date",
+        owed_cents=pl.col("cash_cents") - pl.col("paid_cents").fill_null(0),
+        is_told=pl.col("is_told").fill_null(True),
+    )  # fmt: skip
 
 
 def _tell_world(trial: Trial, day: date, left: list[LeftMessage]) -> None:
