@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,9 @@ def give_back() -> None:
             async with other.open_async():
                 await give_back_stalled(other.job_manager, seconds_since_heartbeat=2.5)
 
-        asyncio.run(inside())
+        # In a thread of its own: browser tests in the same process leave a loop running in this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, inside()).result()
 
 
 def queued(count: int) -> list[int]:
