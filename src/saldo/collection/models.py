@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Value
 
 from saldo.identity.models import Company, DayRun
 from saldo.intake.models import Document
@@ -27,6 +28,11 @@ class Action(models.Model):
     p30 = models.FloatField()
     rung = models.CharField(max_length=12)
     reasons = models.JSONField(default=list)
+    # Whose list it is on ("" on everybody's), and whether the day's minutes of that person reach it.
+    collector = models.CharField(max_length=150, blank=True, default="", db_default="")
+    is_planned = models.BooleanField(default=True, db_default=True)
+    # What else could be done: [{action, minutes, value_mills, gain_mills}], the best first.
+    alternatives = models.JSONField(default=list, db_default=Value([], models.JSONField()))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["day_run", "account", "currency"], name="action_once")]
@@ -34,18 +40,75 @@ class Action(models.Model):
 
 
 class Outcome(models.Model):
-    """What a person did with an action: done, skipped or undone, with a note. Append-only."""
+    """What a person did with an action: done, skipped or undone, with a note. Append-only.
+
+    channel, result: how, and what came of it (core.outcomes), "" where nobody said. skip_reason: why an
+    action was passed over. delay_reason: why the customer says it is late. call_back_at: the hour at which to
+    call again; follow_up_date is its day. seconds: how long it took. data: what it recorded besides
+    ({promise_id, dispute_id, hold_id, ...}), so that it can be taken back whole.
+    """
 
     account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT)
     as_of = models.DateField()
     state = models.CharField(max_length=8)
+    channel = models.CharField(max_length=8, blank=True, default="")
+    result = models.CharField(max_length=20, blank=True, default="")
+    skip_reason = models.CharField(max_length=20, blank=True, default="")
+    delay_reason = models.CharField(max_length=20, blank=True, default="")
+    contact_id = models.BigIntegerField(null=True)
+    seconds = models.PositiveIntegerField(null=True)
     note = models.TextField(blank=True, default="")
     follow_up_date = models.DateField(null=True)
+    call_back_at = models.DateTimeField(null=True)
+    data = models.JSONField(default=dict)
     actor = models.CharField(max_length=150)
     recorded_at = models.DateTimeField()
 
     class Meta:
         indexes = [models.Index(fields=["account", "recorded_at"], name="outcome_account")]
+
+
+class Assignment(models.Model):
+    """The account is this collector's from from_date on ("" gives it back to everybody). Append-only; of the
+    rows that have begun the last recorded counts. until_date: the last day of a stand-in."""
+
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="assignments")
+    collector = models.CharField(max_length=150, blank=True)
+    from_date = models.DateField()
+    until_date = models.DateField(null=True)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "recorded_at"], name="assignment_account")]
+
+
+class Capacity(models.Model):
+    """Minutes a day that a collector has for the list of a company, from from_date to until_date (null: on).
+    0: away. Append-only; of the rows that hold on a day the last recorded counts."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    collector = models.CharField(max_length=150)
+    minutes = models.PositiveSmallIntegerField()
+    from_date = models.DateField()
+    until_date = models.DateField(null=True)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class VisitRound(models.Model):
+    """A day of visits of one person: accounts in the order of the way. Append-only; the last recorded of a
+    person and day counts. stops: [{account_id, area, address, minutes}]."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    collector = models.CharField(max_length=150)
+    day = models.DateField()
+    stops = models.JSONField(default=list)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
 
 
 class Hold(models.Model):

@@ -1,0 +1,9 @@
+from django.db import migrations
+
+from saldo.storage.append_only import append_only
+
+
+class Migration(migrations.Migration):
+    dependencies = [("collection", "0005_desk")]
+
+    operations = [append_only(f"collection_{name}") for name in ("assignment", "capacity", "visitround")]
