@@ -195,13 +195,17 @@ def check(told: dict[str, Any], count: int) -> None:
             assert arrived[message] == 1
         elif state == FAILED:
             assert arrived[message] == 0
-    gone = [each for each in states if deliveries.last(each).code == "worker_gone"]  # type: ignore[union-attr]
+    codes = {each: deliveries.last(each).code for each in states}  # type: ignore[union-attr]
+    gone = {each for each, code in codes.items() if code == "worker_gone"}
+    no_answer = {each for each, code in codes.items() if code == "smtp_no_answer"}
     of_address = dict(Message.objects.values_list("to_address", "id"))
     refused = {of_address[address] for address in peer.refused}
     hung_up = {of_address[address] for address in peer.hung_up}
+    unknown = {each for each, state in states.items() if state == UNKNOWN}
+    # On a machine that is very busy the server may also answer after the worker's two seconds.
+    assert unknown == no_answer | gone and hung_up <= unknown
     # A worker may be killed between the server's answer and its record: that one is a worker gone.
-    assert {each for each, state in states.items() if state == UNKNOWN} == hung_up | set(gone)
-    assert {each for each, state in states.items() if state == FAILED} == refused - set(gone)
+    assert {each for each, state in states.items() if state == FAILED} == refused - gone
     assert peer.put_off and len(gone) <= told["kills"] * CONCURRENCY
     print(
         f"\n{count} messages, {told['kills']} kills, {told['seconds']:.0f} s: {dict(counts)},"

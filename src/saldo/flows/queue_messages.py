@@ -25,7 +25,7 @@ from saldo.flows.jobs import defer_sends
 from saldo.flows.message_drafts import Ask, Prepared, Queued, Refused, asks_of, lock_accounts, prepare
 from saldo.flows.thank import queue_thanks
 from saldo.flows.write_messages import Previewed, draft_for, previewed, write
-from saldo.identity.models import Grant, User
+from saldo.identity.models import DayRun, Grant, User
 from saldo.identity.queries import latest_day_run, roles
 from saldo.outreach.messages import existing, key_of_plan, make_many
 from saldo.outreach.templates import Rendered
@@ -43,6 +43,8 @@ MAY_APPROVE_FORMAL = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANA
 # A plan that is older says what was true too long ago (a weekend is not).
 PLAN_DAYS = 3
 CHUNK_ACCOUNTS = 1_000
+# What a person approves at once is locked together: few enough that nobody waits for long.
+CHUNK_APPROVED = 50
 
 
 def queue_automatic(ctx: Context, company_id: int, day_run_id: int) -> Queued:
@@ -71,12 +73,12 @@ def _key(action: PlaybookAction) -> str:
     return key_of_plan(action.account_id, action.currency, action.track, action.day_run.as_of)
 
 
-def _chunks(actions: Sequence[PlaybookAction]) -> Iterable[list[PlaybookAction]]:
+def _chunks(actions: Sequence[PlaybookAction], most: int = CHUNK_ACCOUNTS) -> Iterable[list[PlaybookAction]]:
     """By whole accounts, in the order of their ids, in which they are locked."""
     chunk: list[PlaybookAction] = []
     accounts: set[int] = set()
     for action in actions:
-        if len(accounts) == CHUNK_ACCOUNTS and action.account_id not in accounts:
+        if len(accounts) == most and action.account_id not in accounts:
             yield chunk
             chunk, accounts = [], set()
         chunk.append(action)
@@ -113,7 +115,8 @@ def approve(
     subject: str | None = None,
     body: str | None = None,
 ) -> Queued:
-    """A person approves actions: each is decided, worded anew and queued in one transaction.
+    """A person approves actions: each is decided, worded anew and queued in one transaction (those of many
+    accounts by chunks, each in one).
 
     Only actions of the company's newest day run that is not older than PLAN_DAYS. Amounts are those of now.
     subject, body: the person's own words, for one action. An action that cannot be approved is refused with
@@ -122,14 +125,18 @@ def approve(
     words = _own_words(action_ids, subject, body)
     done: list[int] = []
     refused: list[Refused] = []
+    by_company: dict[int, list[PlaybookAction]] = {}
     for action in _visible_actions(ctx, action_ids, refused):
-        try:
-            one = retried(partial(_approved, ctx, action, note, words))
-        except SaldoError as error:
-            refused.append(Refused(action.id, action.account_id, error.code, error.params))
-            continue
-        done += one.done
-        refused += one.refused
+        by_company.setdefault(action.day_run.company_id, []).append(action)
+    for company_id, actions in by_company.items():
+        within = ctx.within(company_id)
+        newest = latest_day_run(company_id)
+        for chunk in _chunks(actions, CHUNK_APPROVED):
+            asks, some = _approvable(within, newest, chunk, words)
+            refused += some
+            one = retried(partial(_queued, within, asks, words, partial(_decided, within, note)))
+            done += one.done
+            refused += one.refused
     return Queued(tuple(done), tuple(refused))
 
 
@@ -146,37 +153,49 @@ def _own_words(action_ids: Sequence[int], subject: str | None, body: str | None)
     return Rendered(" ".join((subject or "").split())[:MAX_SUBJECT], clean)
 
 
-def _approved(ctx: Context, action: PlaybookAction, note: str, words: Rendered | None) -> Queued:
-    company_id = action.day_run.company_id
-    (ask,) = asks_of([action])
-    _check_day(ctx, action)
-    _check_role(ctx, company_id, ask.purpose)
-    if words is not None and ask.channel == SMS and len(words.body) > MAX_SMS:
-        raise SaldoError("message_too_long", length=len(words.body), most=MAX_SMS)
-    within = ctx.within(company_id)
-    return _queued(within, [ask], words, lambda prepared: _decided(within, prepared, note))
+def _approvable(
+    ctx: Context, newest: DayRun | None, actions: Sequence[PlaybookAction], words: Rendered | None
+) -> tuple[list[Ask], list[Refused]]:
+    """What of the actions the actor may approve today, and why not the others."""
+    asks: list[Ask] = []
+    refused: list[Refused] = []
+    for action, ask in zip(actions, asks_of(actions), strict=True):
+        try:
+            _check_day(ctx, newest, action)
+            _check_role(ctx, ask.purpose)
+            if words is not None and ask.channel == SMS and len(words.body) > MAX_SMS:
+                raise SaldoError("message_too_long", length=len(words.body), most=MAX_SMS)
+        except SaldoError as error:
+            refused.append(Refused(action.id, action.account_id, error.code, error.params))
+            continue
+        asks.append(ask)
+    return asks, refused
 
 
-def _decided(ctx: Context, prepared: Sequence[Prepared], note: str) -> list[Refused]:
+def _decided(ctx: Context, note: str, prepared: Sequence[Prepared]) -> list[Refused]:
+    """Record the decisions; those that cannot be made, with their reasons."""
+    refused: list[Refused] = []
     for each in prepared:
         assert each.draft.action_id is not None
-        decide(ctx, each.draft.action_id, True, note)
-    return []
+        try:
+            decide(ctx, each.draft.action_id, True, note)
+        except SaldoError as error:
+            refused.append(Refused(each.draft.action_id, each.draft.account_id, error.code, error.params))
+    return refused
 
 
-def _check_day(ctx: Context, action: PlaybookAction) -> None:
+def _check_day(ctx: Context, newest: DayRun | None, action: PlaybookAction) -> None:
     """A plan that a newer one has taken the place of, or that is too old, is not sent any more."""
     run = action.day_run
-    newest = latest_day_run(run.company_id)
     is_newest = newest is not None and newest.id == run.id
     if not is_newest or not run.as_of <= ctx.as_of <= run.as_of + timedelta(days=PLAN_DAYS):
         raise SaldoError("action_outdated", day=run.as_of.isoformat(), days=PLAN_DAYS)
 
 
-def _check_role(ctx: Context, company_id: int, purpose: str) -> None:
+def _check_role(ctx: Context, purpose: str) -> None:
     allowed = MAY_APPROVE_FORMAL if purpose == FORMAL_NOTICE else MAY_APPROVE
     user = User.objects.filter(username=ctx.actor, is_active=True).first()
-    if user is None or not roles(user, company_id) & allowed:
+    if user is None or not roles(user, ctx.company_id) & allowed:
         raise SaldoError("approval_not_allowed", roles=", ".join(sorted(allowed)))
 
 
