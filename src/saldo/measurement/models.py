@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from saldo.identity.models import DayRun
+from saldo.identity.models import Company, DayRun
+from saldo.parties.models import CustomerAccount
 
 
 class Measure(models.Model):
@@ -46,4 +47,53 @@ class CashForecast(models.Model):
             models.UniqueConstraint(
                 fields=["day_run", "kind", "week_start", "currency"], name="cash_week_once"
             )
+        ]
+
+
+class Survey(models.Model):
+    """Two questions put to a customer after something was closed. Append-only.
+
+    subject_kind, subject_id: what was closed, a dispute or a plan, which is asked about once. key: of the
+    message that asks (outreach.Message.key). token: in its link. until_date: the last day for answers.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="surveys")
+    subject_kind = models.CharField(max_length=8)
+    subject_id = models.BigIntegerField()
+    closed_date = models.DateField()
+    key = models.CharField(max_length=120, unique=True)
+    token = models.CharField(max_length=24, unique=True)
+    to_address = models.CharField(max_length=300)
+    language = models.CharField(max_length=2)
+    as_of = models.DateField()
+    until_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject_kind", "subject_id"], name="survey_once")]
+        indexes = [
+            models.Index(fields=["account", "as_of"], name="survey_account"),
+            models.Index(fields=["to_address", "as_of"], name="survey_address"),
+        ]
+
+
+class SurveyAnswer(models.Model):
+    """What was answered; of several answers to one survey the last counts. Append-only.
+
+    csat: how content, 1 to 5. nps: how likely to recommend us, 0 to 10.
+    """
+
+    survey = models.ForeignKey(Survey, on_delete=models.PROTECT, related_name="answers")
+    csat = models.PositiveSmallIntegerField()
+    nps = models.PositiveSmallIntegerField()
+    comment = models.TextField(blank=True, default="")
+    as_of = models.DateField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(csat__gte=1, csat__lte=5), name="survey_csat"),
+            models.CheckConstraint(condition=models.Q(nps__gte=0, nps__lte=10), name="survey_nps"),
         ]

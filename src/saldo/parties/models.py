@@ -150,6 +150,38 @@ class ContactChange(models.Model):
     recorded_at = models.DateTimeField()
 
 
+class Preference(models.Model):
+    """What the customer asked for, so that it need not ask twice (core.preferences). Append-only.
+
+    contact_id null: of the whole account (no key: a contact can be erased). value: what the kind takes (hours, words), "" where it takes nothing.
+    document: the message in which it was asked for.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="preferences")
+    contact_id = models.BigIntegerField(null=True)
+    kind = models.CharField(max_length=16)
+    value = models.CharField(max_length=300, blank=True, default="")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="+")
+    note = models.TextField(blank=True, default="")
+    effective_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "kind"], name="preference_account")]
+
+
+class PreferenceEnd(models.Model):
+    """It no longer holds: taken back, or another one of its kind took its place."""
+
+    preference = models.OneToOneField(Preference, on_delete=models.PROTECT, related_name="end")
+    note = models.TextField(blank=True, default="")
+    effective_date = models.DateField()
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
 class AccountAccess(models.Model):
     """A user sees this account between two days, although no grant shows the whole company to them."""
 
