@@ -301,6 +301,17 @@ def test_a_draft_to_begin_from(world: World) -> None:
         draft_for(context(), account, "nulla", "email")
 
 
+def test_a_draft_tells_what_it_leaves_out_and_no_credit_twice(world: World) -> None:
+    account, first, _ = two_invoices(world)
+    open_dispute(context(), account, [(first, 50_000)], "price")
+    world.money.credit_note(account, "NC-1", "300.00", day=LATE)
+    draft = draft_for(context(), account, "reminder_1", "email")
+    assert draft.left_out == (
+        ("F-1", 50_000, "disputed"), ("F-1", 300_000, "cash_first"),
+    )  # fmt: skip
+    assert draft.asked_mills == 900_500 and "NC-1" in draft.body and "a Vostro favore" not in draft.body
+
+
 def thanked(world: World, day: date) -> list[str]:
     queue_thanks(context(day, "system:day"), world.company.id)
     return [message.body for message in Message.objects.filter(purpose="thanks")]

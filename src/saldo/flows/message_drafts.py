@@ -268,7 +268,7 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
         template_version=template.version,
         attach=ask.attach,
     )
-    left = tuple((each.line.number, each.mills, why.code) for each, why in _left_out(ask, now, lines))
+    left = tuple((each.line.number, each.mills, why.code) for each, why in _left_out_of(ask, now, lines))
     return Prepared(draft, left)
 
 
@@ -324,8 +324,7 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
         for row in now.owed.get(key, ())
         if row["item_id"] in asked and row["last_date"] and now.chosen.get(row["item_id"]) != row["last_date"]
     ]
-    left = _left_out(ask, now, lines)
-    told_credits = sum(why.mills for _, why in left if why.is_credit)
+    left = _left_out_of(ask, now, lines)
     token = token_of(key_of_plan(ask.account_id, ask.currency, ask.track, ask.day))
     return MessageFacts(
         sender=now.sender,
@@ -335,8 +334,7 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
         lines=lines,
         purpose=ask.purpose,
         soon=soon if ask.track == OVERDUE else (),
-        # What stands against an item is told there.
-        credits_mills=max(now.credits.get(key, 0) - told_credits, 0),
+        credits_mills=credits_besides(now, key, left),
         left_out=tuple(each for each, _ in left),
         previous_date=max(written, default=None),
         portal_link=portal_url(token),
@@ -345,13 +343,27 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
     )
 
 
-def _left_out(ask: Ask, now: Moment, lines: Sequence[Line]) -> list[tuple[LeftOut, Why]]:
-    """What is not asked of the message's items, and items due of which nothing is, with the reasons."""
+def credits_besides(now: Moment, key: tuple[int, str], left: Sequence[tuple[LeftOut, Why]]) -> int:
+    """Mills of the account's credits that stand against no item: those that do are told there."""
+    return max(now.credits.get(key, 0) - sum(why.mills for _, why in left if why.is_credit), 0)
+
+
+def _left_out_of(ask: Ask, now: Moment, lines: Sequence[Line]) -> list[tuple[LeftOut, Why]]:
+    due_before = ask.day if ask.track == OVERDUE else None
+    return left_out_lines(now, (ask.account_id, ask.currency), lines, due_before)
+
+
+def left_out_lines(
+    now: Moment, key: tuple[int, str], lines: Sequence[Line], due_before: date | None
+) -> list[tuple[LeftOut, Why]]:
+    """What is not asked of the message's items, and items due before the day of which nothing is, with the
+    reasons. key: (account, currency)."""
     asked = {line.item_id: line for line in lines}
     found: list[tuple[LeftOut, Why]] = []
-    for row in now.owed.get((ask.account_id, ask.currency), ()):
+    for row in now.owed.get(key, ()):
         line = asked.get(row["item_id"])
-        if line is None and ask.track == OVERDUE and row["due_date"] < ask.day and not row["asked_mills"]:
+        is_due = due_before is not None and row["due_date"] < due_before
+        if line is None and is_due and not row["asked_mills"]:
             line = line_of(row, now.told, 0)
         if line is not None:
             found += [_named(left, why, now) for left, why in explained(line, now.whys.get(line.item_id, ()))]

@@ -14,7 +14,17 @@ from saldo.core.message_facts import MessageFacts
 from saldo.core.playbook import ATTACHMENTS, SMS, WRITTEN
 from saldo.core.wording import MAX_BODY, MAX_SMS, MAX_SUBJECT
 from saldo.flows.jobs import defer_send
-from saldo.flows.message_drafts import Ask, Prepared, Refused, address_problem, line_of, lock_accounts, moment
+from saldo.flows.message_drafts import (
+    Ask,
+    Prepared,
+    Refused,
+    address_problem,
+    credits_besides,
+    left_out_lines,
+    line_of,
+    lock_accounts,
+    moment,
+)
 from saldo.identity.models import Company
 from saldo.outreach.facts import Way, by_account, language_of, way_of
 from saldo.outreach.messages import Draft, make_many
@@ -194,19 +204,22 @@ def draft_for(
     due = [row for row in rows if row["due_date"] < ctx.as_of] or rows
     oldest_first = sorted(due, key=lambda row: (row["due_date"], row["item_id"]))
     lines = tuple(line_of(row, now.told, row["asked_mills"]) for row in oldest_first)
+    left = left_out_lines(now, (account_id, currency), lines, ctx.as_of)
     facts = MessageFacts(
         sender=now.sender,
         receiver=replace(receiver, contact=way.name if way else ""),
         as_of=ctx.as_of,
         currency=currency,
         lines=lines,
-        credits_mills=now.credits.get((account_id, currency), 0),
+        credits_mills=credits_besides(now, (account_id, currency), left),
+        left_out=tuple(each for each, _ in left),
     )
     said = filled(template.template, facts, channel, language)
     name, address = (way.name, way.address) if way else ("", "")
     problem = address_problem(channel, way)
+    told = tuple((each.line.number, each.mills, why.code) for each, why in left)
     return Previewed(
-        said.subject, said.body, name, address, language, channel, (), facts.total_mills, currency, (),
+        said.subject, said.body, name, address, language, channel, (), facts.total_mills, currency, told,
         problem,
     )  # fmt: skip
 
