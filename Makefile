@@ -24,7 +24,7 @@ test: install
 
 # The long simulations: CI runs them after the tests.
 slow: install
-	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist load tests
 
 e2e: install
 	$(BIN)/python -m pytest tests/e2e -rs
