@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Value
+from django.db.models import Q, Value
 
 from saldo.identity.models import Company, DayRun
 from saldo.intake.models import Document
@@ -65,7 +65,20 @@ class Outcome(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["account", "recorded_at"], name="outcome_account")]
+        indexes = [
+            models.Index(fields=["account", "recorded_at"], name="outcome_account"),
+            models.Index(
+                fields=["call_back_at"], name="outcome_call_back", condition=Q(call_back_at__isnull=False)
+            ),
+        ]
+
+
+class Attention(models.Model):
+    """Who is at an account just now, on the phone with it. No fact: rewritten, and gone with the call."""
+
+    account = models.OneToOneField(CustomerAccount, on_delete=models.CASCADE, primary_key=True)
+    actor = models.CharField(max_length=150)
+    since = models.DateTimeField()
 
 
 class Assignment(models.Model):

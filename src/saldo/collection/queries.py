@@ -1,7 +1,8 @@
 """Reading the worklist: the ranked actions of a day that nobody has dealt with yet, and what people did.
 
 An action is hidden for the day by its account's latest outcome (done or skipped), and beyond it until the
-outcome's follow-up date. An outcome "undone" brings it back; a "note" changes nothing.
+outcome's follow-up date, or until the hour at which to call back. An outcome "undone" brings it back; a
+"note" changes nothing.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ SORTS = {
     "oldest": "a.oldest_days DESC, a.rank",
 }
 
-# Accounts that their last outcome, or a postponement, keeps out of the list; takes the day four times.
+# Accounts that their last outcome, or a postponement, keeps out of the list; takes the day three times, the
+# present instant, and the day again.
 _HIDDEN = """
        SELECT o.account_id FROM collection_outcome o
         WHERE o.state IN ('done', 'skipped') AND o.as_of <= %s AND (o.as_of = %s OR o.follow_up_date > %s)
+          AND (o.call_back_at IS NULL OR o.call_back_at > %s OR o.follow_up_date > o.as_of)
           AND NOT EXISTS (SELECT 1 FROM collection_outcome later
                            WHERE later.account_id = o.account_id AND later.state <> 'note'
                              AND later.as_of <= %s
@@ -111,12 +114,27 @@ class WorklistSummary:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
+    """An outcome as it was recorded; the words are those of ``core.outcomes``."""
+
+    id: int
     state: str
     note: str
     as_of: date
     follow_up_date: date | None
     actor: str
     recorded_at: datetime
+    channel: str = ""
+    result: str = ""
+    skip_reason: str = ""
+    delay_reason: str = ""
+    contact_id: int | None = None
+    seconds: int | None = None
+    call_back_at: datetime | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def _hidden_params(ctx: Context, run: DayRun) -> list[Any]:
+    return [run.as_of, run.as_of, run.as_of, ctx.clock(), run.as_of]
 
 
 def _conditions(
@@ -124,7 +142,7 @@ def _conditions(
 ) -> tuple[str, list[Any]]:
     scope, scope_params = visible_accounts_sql(ctx)
     sql = _VISIBLE_TODAY.format(scope=scope, names=_NAMES if with_names or wanted.text else "")
-    params: list[Any] = [run.id, *scope_params, *[run.as_of] * 4]
+    params: list[Any] = [run.id, *scope_params, *_hidden_params(ctx, run)]
     if text := search_text(wanted.text):
         sql += "   AND (c.search_text LIKE %s OR c.search_text LIKE %s OR upper(acc.code) = %s)\n"
         like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -160,10 +178,17 @@ def worklist(
     wanted: WorklistFilter = WorklistFilter(),
     offset: int = 0,
     limit: int = PAGE_ROWS,
+    first: Sequence[int] = (),
 ) -> list[ActionRow]:
-    """A window of the actions still to do in ``run``. One more than ``limit`` tells of others."""
+    """A window of the actions still to do in ``run``. One more than ``limit`` tells of others.
+
+    first: accounts that come before all others where the list is in its own order, in this order.
+    """
     where, params = _conditions(ctx, run, wanted)
     order = SORTS.get(wanted.sort, SORTS["rank"])
+    if first and wanted.sort == "rank":
+        order = f"array_position(%s::bigint[], a.account_id) NULLS LAST, {order}"
+        params = [*params, list(first)]
     sql = f"{_COLUMNS}{where} ORDER BY {order} LIMIT %s OFFSET %s"
     return [_action(row) for row in _fetch(sql, [*params, limit + 1, offset])]
 
@@ -184,7 +209,8 @@ def worklist_summary(
     """
     if whole_company and wanted.is_empty:
         of_run = f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s"
-        taken_off = _fetch(f"{of_run} AND a.account_id IN ({_HIDDEN}){_BY_BLOCK}", [run.id, *[run.as_of] * 4])
+        hidden = [run.id, *_hidden_params(ctx, run)]
+        taken_off = _fetch(f"{of_run} AND a.account_id IN ({_HIDDEN}){_BY_BLOCK}", hidden)
         return _summed([(row, 1) for row in _totals_of_run(run.id)] + [(row, -1) for row in taken_off])
     where, params = _conditions(ctx, run, wanted, with_names=False)
     return _summed([(row, 1) for row in _fetch(f"{_SUMS}{where}{_BY_BLOCK}", params)])
@@ -229,14 +255,19 @@ def action(ctx: Context, action_id: int) -> ActionRow | None:
 def outcomes_of(account_id: int, limit: int = 40) -> list[OutcomeRow]:
     """What people did about the account, newest first. The caller has checked the account's scope."""
     found = Outcome.objects.filter(account_id=account_id).order_by("-recorded_at", "-id")[:limit]
-    return [OutcomeRow(o.state, o.note, o.as_of, o.follow_up_date, o.actor, o.recorded_at) for o in found]
+    return [OutcomeRow(*(getattr(one, name) for name in OutcomeRow.__slots__)) for one in found]
 
 
-def hidden_today(outcomes: Sequence[OutcomeRow], as_of: date) -> OutcomeRow | None:
-    """The outcome that hides the account on ``as_of``, if one does (``outcomes``: newest first)."""
+def hidden_today(
+    outcomes: Sequence[OutcomeRow], as_of: date, now: datetime | None = None
+) -> OutcomeRow | None:
+    """The outcome that hides the account on ``as_of``, if one does (``outcomes``: newest first). now: an hour
+    of the same day at which to call back has come, or has not."""
     for row in outcomes:
         if row.state == NOTE or row.as_of > as_of:
             continue
         later = row.follow_up_date is not None and row.follow_up_date > as_of
+        if row.call_back_at and now and row.follow_up_date == row.as_of and row.call_back_at <= now:
+            return None
         return row if row.state in (DONE, SKIPPED) and (row.as_of == as_of or later) else None
     return None

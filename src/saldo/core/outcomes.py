@@ -27,6 +27,12 @@ RESULTS = (
 )  # fmt: skip
 # Somebody who answers for the customer was spoken with: this counts as a contact, the others as tries.
 SPOKEN = frozenset({REACHED, PROMISED, DISPUTED, ALREADY_PAID, REFUSES, CALL_BACK})
+# What each result does to the action of the day. "done": dealt with. "skipped": to be done another time.
+# "note": it is as it was, and there is another number to try.
+STATE_OF: Mapping[str, str] = {
+    REACHED: "done", PROMISED: "done", DISPUTED: "done", ALREADY_PAID: "done", REFUSES: "done",
+    CALL_BACK: "skipped", NO_ANSWER: "skipped", NOT_FOUND: "skipped", WRONG_NUMBER: "note",
+}  # fmt: skip
 # A try that reached nobody: how many calendar days later to try again, unless a day is named.
 RETRY_DAYS: Mapping[str, int] = {NO_ANSWER: 1, WRONG_NUMBER: 0, NOT_FOUND: 7}
 
@@ -35,7 +41,8 @@ DELAY_REASONS = (
     "cash", "dispute", "missing_document", "approval", "forgotten", "absence", "process", "bank", "other"
 )  # fmt: skip
 
-# Why a collector passes over an action of the list. What the next ranking makes of each: docs/rules/priority.md.
+# Why a collector passes over an action. What the next ranking makes of each: docs/rules/priority.md.
 SKIP_REASONS = (
-    "spoke_lately", "will_pay", "wrong_moment", "sales_asks", "no_contact", "not_worth_it", "wrong_action", "other"
+    "spoke_lately", "will_pay", "wrong_moment", "sales_asks", "no_contact", "not_worth_it", "wrong_action",
+    "other",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Addresses that are not written to any more, and consents.
 
     stop_address, release_address       after a bounce, a complaint, an opt-out, or by a person
-    give_consent                        for channels that need one
+    give_consent, has_consent           for channels that need one, links that tell of a click, recordings
     stops_in_force, stops_of            reading
 
 A stop counts at once, for whoever's contact the address is.
@@ -35,6 +35,9 @@ MAY_STOP_ADDRESS = frozenset(
 MAY_RELEASE_ADDRESS = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
 # Besides channels: links that tell of a click need a consent of their own.
 TRACKING = "tracking"
+# So does keeping the recording of a call.
+RECORDING = "record"
+_CONSENTS = (*CHANNELS, TRACKING, RECORDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,13 @@ def release_address(ctx: Context, stop_id: int, note: str) -> None:
 
 
 def give_consent(ctx: Context, contact_id: int, channel: str, is_given: bool = True, note: str = "") -> int:
-    """A contact agrees to a channel (or to tracked links), or no longer does. Returns the consent's id.
+    """A contact agrees to a channel (to tracked links, to being recorded), or no longer does. Returns the
+    consent's id.
 
     Raises SaldoError: contact_unknown, channel_unknown.
     """
-    if channel not in (*CHANNELS, TRACKING):
-        raise SaldoError("channel_unknown", channel=channel, known=", ".join((*CHANNELS, TRACKING)))
+    if channel not in _CONSENTS:
+        raise SaldoError("channel_unknown", channel=channel, known=", ".join(_CONSENTS))
     with transaction.atomic():
         contact = Contact.objects.select_related("account").filter(id=contact_id).first()
         if contact is None or ctx.company_id not in (None, contact.account.company_id):
@@ -119,6 +123,19 @@ def give_consent(ctx: Context, contact_id: int, channel: str, is_given: bool = T
         kind = "consent.given" if is_given else "consent.withdrawn"
         record_event(inner, kind, "account", contact.account_id, {"contact": contact_id, "channel": channel})
     return int(consent.id)
+
+
+def has_consent(contact_id: int, channel: str) -> bool:
+    """Whether the last that the contact said about it is yes."""
+    said = Consent.objects.filter(contact_id=contact_id, channel=channel).order_by("-id")
+    return bool(said.values_list("is_given", flat=True).first())
+
+
+def consenting(account_id: int, channel: str) -> set[int]:
+    """The account's contacts who agree to it. The caller has checked the account's scope."""
+    said = Consent.objects.filter(contact__account_id=account_id, channel=channel).order_by("id")
+    last = dict(said.values_list("contact_id", "is_given"))
+    return {contact for contact, is_given in last.items() if is_given}
 
 
 def stops_in_force(ctx: Context, company_id: int | None = None) -> list[StopRow]:
