@@ -143,6 +143,7 @@ class MessageFacts:
     previous_date: date | None = None
     portal_link: str = ""
     opt_out_link: str = ""
+    survey_link: str = ""
 
     @property
     def total_mills(self) -> int:
@@ -210,7 +211,8 @@ def values(facts: MessageFacts, language: str, channel: str) -> dict[str, str]:
         "payment_details": payment_details(facts, language),
         "how_to_answer": how_to_answer(sender, language, channel),
         "portal_link": facts.portal_link if not on_paper or len(facts.portal_link) <= _PAPER_LINK else "",
-        # Its long signed address is for a click.
+        # Long signed addresses are for a click.
+        "survey_link": "" if on_paper else facts.survey_link,
         "opt_out_link": "" if on_paper else facts.opt_out_link,
         "signature": signature(sender, language),
     }

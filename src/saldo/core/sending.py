@@ -50,7 +50,9 @@ class SendingRules:
     rest_days: between two written reminders to an account. reply_wait_days: calendar days for which a reply
     that waits for a person holds reminders, 0: it never does. tracking: own signed links that tell of opens
     and clicks. blocks_whole_item: of PROMISED, DISPUTED, HELD, PLANNED those that keep the whole item out of
-    dunning, not only their amount. thanks: a note after what was asked for has been paid. letter_folder:
+    dunning, not only their amount. thanks: a note after what was asked for has been paid. survey: two
+    questions after a dispute or a plan was closed, to a customer not again within survey_rest_days.
+    letter_folder:
     where letters are put for printing ("": in Saldo only). iban, bic: for the letter's QR code. sender_name,
     signature (by language): what stands in messages. prescription_years: terms other than the law's usual
     ones, by kind of item (core.prescription.YEARS); prescription_alert_days: how long before its end an item
@@ -74,6 +76,8 @@ class SendingRules:
     sms_needs_consent: bool = True
     tracking: bool = False
     thanks: bool = False
+    survey: bool = False
+    survey_rest_days: int = 180
     letter_folder: str = ""
     iban: str = ""
     bic: str = ""

@@ -14,7 +14,18 @@ from functools import lru_cache
 from typing import Any
 
 from saldo.core.errors import Rejection
-from saldo.core.playbook import DOCUMENTS, EMAIL, FORMAL_NOTICE, LETTER, PEC, PORTAL, REMINDER, SMS, THANKS
+from saldo.core.playbook import (
+    DOCUMENTS,
+    EMAIL,
+    FORMAL_NOTICE,
+    LETTER,
+    PEC,
+    PORTAL,
+    REMINDER,
+    SMS,
+    SURVEY,
+    THANKS,
+)
 
 SUBJECT, BODY = "subject", "body"
 MAX_SUBJECT = 200
@@ -29,9 +40,11 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{[^{}\n]*\}|[{}]")
 # What is written where anyone may look: an inbox's list, a telephone's lock screen.
 _PRIVATE = frozenset({
     "items", "items_soon", "total", "credits", "left_out", "payment_details", "portal_link", "opt_out_link",
-    "documents", "fixed_costs",
+    "survey_link", "documents", "fixed_costs",
 })  # fmt: skip
 _ANSWER = frozenset({"how_to_answer", "portal_link"})
+# How the code of a template begins that is for something else than a reminder.
+_PURPOSES = {"formal": FORMAL_NOTICE, "thanks": THANKS, "documents": DOCUMENTS, "survey": SURVEY}
 # The words without which a demand is no demand.
 _DEMAND = {"it": re.compile(r"\bin\s+mora\b", re.I), "en": re.compile(r"\bin\s+default\b", re.I)}
 
@@ -78,6 +91,8 @@ VARIABLES: Mapping[str, Variable] = {
     "how_to_answer": Variable("come rispondere, secondo il canale («potete rispondere a questo messaggio»)",
                               "how to answer, by channel (“you can answer this message”)"),
     "portal_link": Variable("indirizzo del portale, se attivo", "address of the portal, where there is one"),
+    "survey_link": Variable("indirizzo delle due domande, nel questionario dopo una pratica chiusa",
+                            "address of the two questions, in the survey after something was closed"),
     "opt_out_link": Variable("indirizzo per dire che il recapito è sbagliato o non più desiderato",
                              "address to tell that this is the wrong one, or not wanted any more"),
     "signature": Variable("la firma della società", "the company's signature"),
@@ -132,7 +147,7 @@ class BrokenTemplate(ValueError):
 
 def purpose_of(code: str) -> str:
     """What a template is for, by its code; whoever has a step knows better."""
-    for prefix, purpose in (("formal", FORMAL_NOTICE), ("thanks", THANKS), ("documents", DOCUMENTS)):
+    for prefix, purpose in _PURPOSES.items():
         if code.startswith(prefix):
             return purpose
     return REMINDER
@@ -147,6 +162,14 @@ def check(template: Template, purpose: str = "") -> list[Problem]:
                  for needed in _needed(template.channel, purpose) if not used & needed]  # fmt: skip
     if purpose == FORMAL_NOTICE and not _DEMAND[template.language].search(template.body):
         problems.append(Problem("template_no_demand"))
+    return problems
+
+
+def subject_problems(subject: str) -> list[Problem]:
+    """What is wrong with a subject that stands in place of a template's own."""
+    problems = list(_braces(subject, SUBJECT))
+    if "\n" in subject.strip():
+        problems.append(Problem("template_subject_lines", SUBJECT))
     return problems
 
 
@@ -239,6 +262,8 @@ def _needed(channel: str, purpose: str) -> tuple[frozenset[str], ...]:
         return (frozenset({"company"}),) if purpose == THANKS else (frozenset({"company"}), _ANSWER)
     if purpose == THANKS:
         return (who,)
+    if purpose == SURVEY:
+        return (who, frozenset({"survey_link"}))
     if purpose == FORMAL_NOTICE:
         each = (frozenset({name}) for name in ("items", "total", "company", "signature"))
         return (*each, frozenset({"deadline", "deadline_days"}), _ANSWER)

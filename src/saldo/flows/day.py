@@ -15,6 +15,7 @@ from saldo.collection.planning import keep_actions
 from saldo.collection.playbook_actions import counts, keep_plan, plan_json
 from saldo.core.context import Context
 from saldo.flows.apply_cash import apply_new_lines
+from saldo.flows.ask_surveys import queue_surveys
 from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
 from saldo.flows.expected_cash import expect_cash
@@ -94,6 +95,7 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         now = replace(ctx, known_at=None)
         queue_automatic(now, company_id, run.id)
         queue_thanks(now, company_id)
+        queue_surveys(now, company_id)
     return DayResult(
         run.id, company.code, run.version, run.known_at, day.worklist.height, day.forecasts.height, is_new,
         later, counts(run.id),

@@ -23,7 +23,18 @@ from saldo.core.addresses import is_usable
 from saldo.core.context import Context
 from saldo.core.message_facts import CREDIT_NOTE, SOON_DAYS, LeftOut, Line, MessageFacts, Receiver, Sender
 from saldo.core.message_left_out import Cover, Why, explained, shared
-from saldo.core.playbook import FORMAL_NOTICE, OVERDUE, PORTAL, REMINDER, WRITTEN, Step
+from saldo.core.playbook import (
+    ATTACHMENTS,
+    EMAIL,
+    FORMAL_NOTICE,
+    OVERDUE,
+    PEC,
+    PORTAL,
+    REMINDER,
+    WRITTEN,
+    Step,
+)
+from saldo.core.preferences import ATTACHED
 from saldo.core.sending import ADDRESS_STOPPED, CASH_FIRST, NO_ADDRESS
 from saldo.core.wording import Template, check
 from saldo.flows import blocks as blocking
@@ -45,6 +56,7 @@ from saldo.outreach.messages import Draft, DraftItem, key_of_plan, token_of
 from saldo.outreach.settings import rules_of
 from saldo.outreach.templates import Rendered, StoredTemplate, filled, in_use, sender_of
 from saldo.parties.models import CustomerAccount
+from saldo.parties.preferences import preferences_in_force
 from saldo.parties.ways import ways
 
 NO_WORDS, OVERTAKEN, NOT_WRITTEN = "action_no_words", "action_overtaken", "action_not_written"
@@ -100,7 +112,8 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The facts of the moment for many accounts. chosen: {item: day on which a person chose its level}. whys:
-    {item: why not all of it is asked}. told: also of the credit notes named there."""
+    {item: why not all of it is asked}. told: also of the credit notes named there. enclosed: {account: what
+    it asked to get with every message}."""
 
     sender: Sender
     templates: Mapping[tuple[str, str, str], StoredTemplate]
@@ -111,6 +124,7 @@ class Moment:
     told: Mapping[int, ItemTold]
     chosen: Mapping[int, date]
     whys: Mapping[int, Sequence[Why]] = field(default_factory=dict)
+    enclosed: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def asks_of(actions: Sequence[PlaybookAction]) -> list[Ask]:
@@ -168,7 +182,23 @@ def moment(ctx: Context, account_ids: Sequence[int]) -> Moment:
         told=items_told([*(row["item_id"] for row in rows), *(ref for ref in named if ref is not None)]),
         chosen=dict(levels.iter_rows()),
         whys=whys,
+        enclosed=_enclosed(ctx, ids),
     )
+
+
+def _enclosed(ctx: Context, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """{account: the attachments that it asked for once, to get them always}."""
+    told: dict[int, tuple[str, ...]] = {}
+    for account_id, kind in preferences_in_force(ctx, ids).select("account_id", "kind").iter_rows():
+        if kind in ATTACHED:
+            told[account_id] = (*told.get(account_id, ()), ATTACHED[kind])
+    return told
+
+
+def attached(attach: tuple[str, ...], channel: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """What goes along with a message: the step's own, and in a mail what the customer wants always."""
+    more = wanted if channel in (EMAIL, PEC) else ()
+    return tuple(each for each in ATTACHMENTS if each in (*attach, *more))
 
 
 def _whys(ctx: Context, askable: pl.DataFrame) -> dict[int, list[Why]]:
@@ -266,7 +296,7 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
         tone=ask.tone,
         template=ask.template,
         template_version=template.version,
-        attach=ask.attach,
+        attach=attached(ask.attach, ask.channel, now.enclosed.get(ask.account_id, ())),
     )
     left = tuple((each.line.number, each.mills, why.code) for each, why in _left_out_of(ask, now, lines))
     return Prepared(draft, left)

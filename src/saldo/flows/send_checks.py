@@ -18,7 +18,8 @@ from saldo.core.addresses import fold_address, is_usable
 from saldo.core.calendar import add_banking_days
 from saldo.core.context import Context
 from saldo.core.money import to_mills
-from saldo.core.playbook import EMAIL, LETTER, OVERDUE, PEC, PURPOSES, SMS, THANKS
+from saldo.core.playbook import EMAIL, LETTER, OVERDUE, PEC, PURPOSES, SMS, SURVEY, THANKS
+from saldo.core.preferences import REFUSED_CHANNELS
 from saldo.core.sending import (
     ADDRESS_STOPPED,
     AMOUNT_CHANGED,
@@ -51,6 +52,7 @@ from saldo.outreach.models import Message, MessageItem
 from saldo.outreach.pauses import pauses
 from saldo.outreach.settings import is_stopped
 from saldo.parties.models import AddressStop, Consent
+from saldo.parties.preferences import preferences_in_force
 from saldo.storage.locks import hold_counting_lock
 
 # A message that has waited longer than this says what was true too long ago.
@@ -88,7 +90,7 @@ class Case:
     @property
     def is_personal(self) -> bool:
         """Written by a person to this customer: the machine's caps, hours and amounts are not for it."""
-        return self.message.action_id is None and self.message.purpose not in PURPOSES
+        return self.message.action_id is None and self.message.purpose not in (*PURPOSES, SURVEY)
 
     @property
     def local(self) -> datetime:
@@ -155,7 +157,18 @@ def _address(case: Case) -> Verdict | None:
         return _cancelled(ADDRESS_STOPPED, reason)
     if message.channel == SMS and case.rules.sms_needs_consent and not _has_consent(message):
         return _cancelled(NO_CONSENT)
+    if _is_refused(case):
+        return _cancelled(ADDRESS_STOPPED, "preference")
     return None
+
+
+def _is_refused(case: Case) -> bool:
+    """Whether the customer asked, meanwhile too, not to be written to by this channel."""
+    told = preferences_in_force(case.ctx, [case.message.account_id])
+    return any(
+        REFUSED_CHANNELS.get(kind) == case.message.channel and contact in (None, case.message.contact_id)
+        for kind, contact in told.select("kind", "contact_id").iter_rows()
+    )
 
 
 def _has_consent(message: Message) -> bool:

@@ -28,7 +28,7 @@ from saldo.outreach.channels.config import channels
 OWN_HEADER = "X-Saldo-Message"
 # The subject of the message that a mail program's "unsubscribe" button sends.
 OPT_OUT_SUBJECT = "STOP"
-CLICK, OPEN, OPT_OUT = "c", "o", "x"
+CLICK, OPEN, OPT_OUT, SURVEY = "c", "o", "x", "s"
 
 # Characters of base32 (5 bits each): short in an address, where guessing needs a mail each; longer in links.
 _ADDRESS_MAC, _LINK_MAC = 8, 16
@@ -126,6 +126,12 @@ def opt_out_url(token: str) -> str:
     address."""
     base = public_url()
     return f"{base}/l/{OPT_OUT}/{_signed(OPT_OUT, token)}" if base else ""
+
+
+def survey_url(token: str) -> str:
+    """The page with the two questions of a survey; empty without a public address."""
+    base = public_url()
+    return f"{base}/l/{SURVEY}/{_signed(SURVEY, token)}" if base else ""
 
 
 def portal_url(token: str) -> str:

@@ -39,10 +39,10 @@ _RANGES = {
     "daily_cap": (0, 100_000), "contact_day_cap": (1, 2), "contact_week_cap": (1, 14),
     "account_month_cap": (1, 60), "grace_days": (0, 60), "statement_lag_days": (0, 30),
     "promise_tolerance_days": (0, 30), "rest_days": (0, 60), "reply_wait_days": (0, 60),
-    "prescription_alert_days": (0, 3650),
+    "prescription_alert_days": (0, 3650), "survey_rest_days": (30, 730),
 }  # fmt: skip
 _TEXTS = {"letter_folder": 500, "sender_name": 120, "iban": 34, "bic": 11}
-_FLAGS = ("on_saturday", "sms_needs_consent", "tracking", "thanks")
+_FLAGS = ("on_saturday", "sms_needs_consent", "tracking", "thanks", "survey")
 _LANGUAGES = ("it", "en")
 SIGNATURE_CHARACTERS = 2000
 NAMES = tuple(each.name for each in fields(SendingRules))

@@ -153,7 +153,8 @@ class ContactChange(models.Model):
 class Preference(models.Model):
     """What the customer asked for, so that it need not ask twice (core.preferences). Append-only.
 
-    contact_id null: of the whole account (no key: a contact can be erased). value: what the kind takes (hours, words), "" where it takes nothing.
+    contact_id null: of the whole account (no key: a contact can be erased). value: what the kind takes
+    (hours, words), "" where it takes nothing.
     document: the message in which it was asked for.
     """
 

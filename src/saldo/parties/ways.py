@@ -10,9 +10,11 @@ from saldo.analytics.askable import WAYS
 from saldo.core.addresses import CALLING_CODES, EMAIL_PATTERN, KEEPS_ZERO, PHONE_PATTERN
 from saldo.core.context import Context
 from saldo.core.playbook import CALL, EMAIL, LETTER, PEC, PORTAL, SMS
+from saldo.core.preferences import CONTACT, REFUSED_CHANNELS
+from saldo.parties.preferences import preferences_in_force
 from saldo.storage.frames import copy_out
 
-INVALID = "invalid"
+INVALID, PREFERENCE = "invalid", "preference"
 LANGUAGES = ("it", "en")
 # Of several contacts: who deals with invoices first, who sells or manages last.
 _ACCOUNTING = r"(?i)ammin|contab|fornitor|payable|account|finan|tesor|purchase ledger|ragioner|fattur"
@@ -68,9 +70,11 @@ SELECT DISTINCT ON (n.contact_id, n.channel) n.contact_id, n.channel, n.is_given
 def ways(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """WAYS: a row per contact, channel and address of the company's accounts (or of some).
 
-    stop: why the address may not be used ("" it may): the reason of its stop, or "invalid" where it is no
-    address. has_consent: without a word from the contact yes, for SMS no. A phone is a way for "sms" and for
-    "call"; the customer's own postal address is the way for a letter, and the portal needs none.
+    stop: why the address may not be used ("" it may): the reason of its stop, "invalid" where it is no
+    address, or "preference" where the customer asked not to be reached so. The contact that the customer
+    named stands first. has_consent: without a word from the contact yes, for SMS no. A phone is a way for
+    "sms" and for "call"; the customer's own postal address is the way for a letter, and the portal needs
+    none.
     """
     params = {
         "company_id": ctx.company_id,
@@ -80,7 +84,8 @@ def ways(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame
     contacts = copy_out(_CONTACTS, params, _CONTACTS_SCHEMA)
     accounts = copy_out(_ACCOUNTS, params, _ACCOUNTS_SCHEMA)
     found = pl.concat([_of_contacts(contacts), _of_accounts(accounts)])
-    return _placed(_with_consents(_with_stops(found, params), params)).select(*WAYS)
+    usable = _with_consents(_with_stops(found, params), params)
+    return _placed(_as_preferred(ctx, usable, account_ids)).select(*WAYS)
 
 
 _FOUND = ("account_id", "contact_id", "name", "rank", "channel", "address", "folded", "language", "is_usable")
@@ -197,6 +202,32 @@ def _with_consents(found: pl.DataFrame, params: dict[str, object]) -> pl.DataFra
     consents = copy_out(_CONSENTS, params, schema)
     joined = found.join(consents, on=["contact_id", "channel"], how="left", maintain_order="left")
     return joined.with_columns(has_consent=pl.coalesce("is_given", pl.col("channel") != SMS))
+
+
+def _as_preferred(ctx: Context, found: pl.DataFrame, account_ids: Sequence[int] | None) -> pl.DataFrame:
+    """Ways with what the customers asked for: channels that they refused, and the contact to turn to."""
+    told = preferences_in_force(ctx, account_ids)
+    if told.is_empty():
+        return found
+    refused = told.filter(pl.col("kind").is_in(list(REFUSED_CHANNELS))).select(
+        "account_id", pl.col("contact_id").alias("of_contact"),
+        pl.col("kind").replace_strict(REFUSED_CHANNELS, return_dtype=pl.String).alias("channel"),
+    )  # fmt: skip
+    whole = refused.filter(pl.col("of_contact").is_null()).select("account_id", "channel").unique()
+    single = refused.drop_nulls("of_contact").rename({"of_contact": "contact_id"}).unique()
+    wanted = told.filter(pl.col("kind") == CONTACT).select("account_id", "contact_id").unique("account_id")
+    joined = found
+    for keys, marked in (
+        (["account_id", "channel"], whole.with_columns(no_way=pl.lit(True))),
+        (["account_id", "channel", "contact_id"], single.with_columns(not_so=pl.lit(True))),
+        (["account_id", "contact_id"], wanted.with_columns(first=pl.lit(True))),
+    ):
+        joined = joined.join(marked, on=keys, how="left", maintain_order="left")
+    is_refused = (pl.col("no_way").is_not_null() | pl.col("not_so").is_not_null()) & (pl.col("stop") == "")
+    return joined.with_columns(
+        stop=pl.when(is_refused).then(pl.lit(PREFERENCE)).otherwise(pl.col("stop")),
+        rank=pl.when(pl.col("first").is_not_null()).then(pl.lit(-1, pl.Int32)).otherwise(pl.col("rank")),
+    ).drop("no_way", "not_so", "first")
 
 
 def _placed(found: pl.DataFrame) -> pl.DataFrame:

@@ -54,6 +54,8 @@ NUMBERS: tuple[tuple[str, Any, Any, int, int], ...] = (
      gettext_lazy("After the promised day, for the money to arrive."), 0, 30),
     ("statement_lag_days", gettext_lazy("Banking days a statement may be old"),
      gettext_lazy("With older statements nothing overdue is reminded: it may have been paid."), 0, 30),
+    ("survey_rest_days", gettext_lazy("Days between two surveys"),
+     gettext_lazy("Nobody is asked twice within these days, whatever was closed meanwhile."), 30, 730),
 )  # fmt: skip
 TIMES: tuple[tuple[str, Any], ...] = (
     ("quiet_from", gettext_lazy("Nothing leaves from")),
@@ -65,6 +67,8 @@ FLAGS: tuple[tuple[str, Any, Any], ...] = (
      gettext_lazy("An SMS leaves only to contacts who agreed to it.")),
     ("thanks", gettext_lazy("Thank for payments"),
      gettext_lazy("A short note once what was asked for has been paid.")),
+    ("survey", gettext_lazy("Ask how it went"),
+     gettext_lazy("Two questions by e-mail after a dispute or a payment plan is closed.")),
 )  # fmt: skip
 TEXTS: tuple[tuple[str, Any, Any], ...] = (
     ("sender_name", gettext_lazy("Sender’s name"),
