@@ -7,7 +7,7 @@ from django.db.models import Q, Value
 
 from saldo.identity.models import Company, DayRun
 from saldo.intake.models import Document
-from saldo.parties.models import CustomerAccount
+from saldo.parties.models import Customer, CustomerAccount
 
 
 class Action(models.Model):
@@ -254,6 +254,9 @@ class PlaybookAction(models.Model):
     items = models.JSONField(default=list)
     blocked = models.CharField(max_length=24, blank=True, default="")
     reasons = models.JSONField(default=list)
+    # The Experiment whose arm did the step, if one did.
+    experiment_id = models.BigIntegerField(null=True)
+    arm = models.CharField(max_length=40, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -269,5 +272,79 @@ class PlaybookDecision(models.Model):
     action = models.OneToOneField(PlaybookAction, on_delete=models.PROTECT, related_name="decision")
     is_approved = models.BooleanField()
     note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+
+class Experiment(models.Model):
+    """Ways to do a step of a playbook tried side by side on customers drawn by lot. Append-only;
+    ExperimentEnd ends it. docs/rules/experiments.md.
+
+    step_text: the step with its arms as it was then (TOML); arms: their codes, the step as written first.
+    effect, alpha, power, horizon_days: what it is to find and how surely (core.experiments.Design).
+    customers, mean, variance: what the size was computed with; needed: customers that each arm takes.
+    until_date: the last day on which customers come in. salt: what the lot is drawn with.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    playbook_code = models.CharField(max_length=40)
+    step = models.CharField(max_length=40)
+    step_text = models.TextField()
+    arms = models.JSONField()
+    salt = models.CharField(max_length=32)
+    effect = models.FloatField()
+    alpha = models.FloatField()
+    power = models.FloatField()
+    horizon_days = models.PositiveSmallIntegerField()
+    needed = models.PositiveIntegerField()
+    customers = models.PositiveIntegerField()
+    mean = models.FloatField(null=True)
+    variance = models.FloatField()
+    from_date = models.DateField()
+    until_date = models.DateField()
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "from_date"], name="experiment_company")]
+
+
+class ExperimentEntry(models.Model):
+    """A customer for whom the step came due for the first time: from this day on it is looked at, whatever
+    arm it is in and whether or not anything was sent. Append-only.
+
+    items: [{item_id, asked_mills}] that the step was about.
+    """
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="entries")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="+")
+    arm = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    items = models.JSONField()
+    entered_date = models.DateField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["experiment", "customer"], name="experiment_entry_once")
+        ]
+
+
+class ExperimentEnd(models.Model):
+    """Everybody gets the step as it is written again. reason: "person", "harm" (an arm did harm: the machine
+    stopped it), "decided"."""
+
+    class Reason(models.TextChoices):
+        PERSON = "person"
+        HARM = "harm"
+        DECIDED = "decided"
+
+    experiment = models.OneToOneField(Experiment, on_delete=models.PROTECT, related_name="end")
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    data = models.JSONField(default=dict)
+    note = models.TextField(blank=True, default="")
+    as_of = models.DateField()
     actor = models.CharField(max_length=150)
     recorded_at = models.DateTimeField()

@@ -7,7 +7,7 @@ module only says what its parts are; ``core.playbook_checks`` finds what is wron
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SOON, OVERDUE, THANKS = "soon", "overdue", "thanks"
 TRACKS = (SOON, OVERDUE, THANKS)
@@ -21,11 +21,15 @@ AUTOMATIC, APPROVE = "automatic", "approve"
 MODES = (AUTOMATIC, APPROVE)
 REMINDER, DOCUMENTS, FORMAL_NOTICE = "reminder", "documents", "formal_notice"
 PURPOSES = (REMINDER, DOCUMENTS, FORMAL_NOTICE, THANKS)
+# Two questions after something was closed: by the same sender, but no step of a playbook.
+SURVEY = "survey"
 OWNERS = ("collector", "credit_manager", "sales", "customer_care")
 STATEMENT, INVOICES = "statement", "invoices"
 ATTACHMENTS = (STATEMENT, INVOICES)
 # States of promises, disputes and plans that a step may ask for.
 ANY, NONE, BROKEN = "any", "none", "broken"
+# The arm of an experiment that does the step as it is written.
+CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,24 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Arm:
+    """Another way to do a step, tried beside the step as it is written (the arm CONTROL). Only what is given
+    differs. docs/rules/experiments.md.
+
+    subject: by language, in place of the template's. shift_days: so many days later (negative: earlier).
+    payment_link: false leaves the link to the portal out of the words.
+    """
+
+    code: str
+    template: str = ""
+    subject: Mapping[str, str] = field(default_factory=dict)
+    channel: str = ""
+    tone: str = ""
+    shift_days: int = 0
+    payment_link: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a track.
 
@@ -75,7 +97,7 @@ class Step:
     code of the step that must have been sent about the item before; "" for the level below.
     min_amount_mills, min_share: what must be asked at least, in all and as a share of what is open; below
     it the step of one level less is tried. repeat_days: sent again every so many days while nothing higher
-    is due; 0: once.
+    is due; 0: once. arms: other ways to do it, which count only while an experiment runs.
     """
 
     code: str
@@ -97,6 +119,25 @@ class Step:
     repeat_days: int = 0
     attach: tuple[str, ...] = ()
     when: When = field(default_factory=When)
+    arms: tuple[Arm, ...] = ()
+
+    def arm(self, code: str) -> Arm | None:
+        """An arm by its code; None for CONTROL and what is no arm of the step."""
+        return next((arm for arm in self.arms if arm.code == code), None)
+
+    def done_as(self, arm: Arm) -> Step:
+        """The step as an arm does it. Its channel goes before those of the step, which stand in for it."""
+        channels = tuple(c for c in (self.channel, *self.fallback) if c != arm.channel)
+        return replace(
+            self,
+            day=self.day + arm.shift_days,
+            until_day=None if self.until_day is None else self.until_day + arm.shift_days,
+            channel=arm.channel or self.channel,
+            fallback=channels if arm.channel else self.fallback,
+            template=arm.template or self.template,
+            tone=arm.tone or self.tone,
+            arms=(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

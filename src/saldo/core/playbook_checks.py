@@ -26,6 +26,7 @@ from saldo.core.playbook import (
 from saldo.core.playbook_problems import Problem
 from saldo.core.playbook_reader import nearest
 from saldo.core.playbook_when import conflict, implies
+from saldo.core.wording import subject_problems
 
 # Channels whose receipt proves that a demand arrived.
 PROVING = (PEC, LETTER)
@@ -40,6 +41,7 @@ def check(playbook: Playbook, templates: Templates | None = None) -> list[Proble
         *_wrong_after(playbook),
         *_never(playbook),
         *_unknown_templates(playbook, templates),
+        *_subjects(playbook),
         *_tones(playbook),
         *_days(playbook),
         *_notices(playbook),
@@ -222,7 +224,8 @@ def _is_due_whenever(wide: Step, narrow: Step, segment: When) -> bool:
 def _unknown_templates(playbook: Playbook, templates: Templates | None) -> Iterator[Problem]:
     if templates is None:
         return
-    for step in playbook.steps:
+    done = [each for step in playbook.steps for each in (step, *map(step.done_as, step.arms))]
+    for step in done:
         if not step.template or step.channel not in WRITTEN:
             continue
         if (step.template, step.channel) not in templates:
@@ -235,6 +238,16 @@ def _unknown_templates(playbook: Playbook, templates: Templates | None) -> Itera
             if (step.template, channel) not in templates:
                 told = {"template": step.template, "channel": channel, "first": step.channel}
                 yield Problem("playbook_template_fallback", step.code, told, is_warning=True)
+
+
+def _subjects(playbook: Playbook) -> Iterator[Problem]:
+    """Subjects of arms: they stand where anyone may look, as those of templates do."""
+    for step in playbook.steps:
+        for arm in step.arms:
+            for language, text in arm.subject.items():
+                for wrong in subject_problems(text):
+                    told = {"code": arm.code, "wrong": wrong.text(language)}
+                    yield Problem("playbook_arm_subject", step.code, told)
 
 
 def _tones(playbook: Playbook) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from saldo.core.money import decimal_text
 from saldo.core.playbook import Playbook, Step, When
+from saldo.core.playbook_arms import arm_line
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 
@@ -72,6 +73,8 @@ def _told(step: Step) -> dict[str, str]:
         value = getattr(step, each.name)
         if isinstance(value, When):
             told |= {f"when.{name}": text for name, text in told_when(value).items()}
+        elif each.name == "arms":
+            told |= {f"arm.{arm.code}": arm_line(arm) for arm in step.arms}
         else:
             told[each.name.removesuffix("_mills")] = said(each.name, value)
     return {name: text for name, text in told.items() if text}

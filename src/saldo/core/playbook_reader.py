@@ -19,6 +19,8 @@ CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # Two words closer than this (0-100) are taken for one misspelt.
 _NEAR = 70
 _VALUE_CHARACTERS = 60
+# More parts than a step can have.
+_PARTS = 1000
 
 Lines = Mapping[tuple[str, int, str], int]
 
@@ -29,18 +31,22 @@ _KEY = re.compile(r"^\s*[\"']?([\w\-]+)[\"']?\s*=")
 def lines_of(content: str) -> Lines:
     """(table, ordinal of its [[step]], key) -> line, 1-based; key "" is the table's own line."""
     found: dict[tuple[str, int, str], int] = {}
-    table, step = "", 0
+    table, step, part = "", 0, 0
     for number, line in enumerate(content.splitlines(), start=1):
         if header := _HEADER.match(line):
             table = header[2].strip()
-            step += header[1] == "[["
-            found.setdefault((table, _ordinal(table, step), ""), number)
+            if header[1] == "[[":
+                step, part = (step, part + 1) if table.startswith("step.") else (step + 1, 0)
+            found.setdefault((table, _ordinal(table, step, part), ""), number)
         elif key := _KEY.match(line):
-            found.setdefault((table, _ordinal(table, step), key[1]), number)
+            found.setdefault((table, _ordinal(table, step, part), key[1]), number)
     return found
 
 
-def _ordinal(table: str, step: int) -> int:
+def _ordinal(table: str, step: int, part: int) -> int:
+    """Of a step its place; of one of its parts (an arm) that and its own place, in one number."""
+    if table.startswith("step.arm"):
+        return step * _PARTS + part
     return step if table == "step" or table.startswith("step.") else 0
 
 
@@ -81,7 +87,10 @@ class Section:
         places = self.sheet.lines
         outer, _, inner = self.name.rpartition(".")
         tried = ((self.name, key), (self.name, ""), (outer, inner), (outer, ""))
-        return next((line for name, k in tried if (line := places.get((name, self.ordinal, k)))), 0)
+        found = (
+            places.get((name, n, k)) for n in (self.ordinal, self.ordinal // _PARTS) for name, k in tried
+        )
+        return next((line for line in found if line), 0)
 
     def is_wrong(self, key: str) -> bool:
         return key in self._wrong
@@ -139,6 +148,26 @@ class Section:
             self._not(key, "steps")
             return []
         return [Section(each, self.sheet, key, _name(each, n), n) for n, each in enumerate(value, start=1)]
+
+    def parts(self, key: str) -> list[Section]:
+        """The tables of an array within a step, such as [[step.arm]]."""
+        value = self.data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            if not self.is_wrong(key):
+                self._not(key, "a_table")
+            return []
+        name = f"{self.name}.{key}"
+        return [
+            Section(each, self.sheet, name, self.step, self.ordinal * _PARTS + n)
+            for n, each in enumerate(value, start=1)
+        ]
+
+    def truth(self, key: str, default: bool) -> bool:
+        value = self.data.get(key, default)
+        if not isinstance(value, bool):
+            self._not(key, "a_truth")
+            return default
+        return value
 
     def text(self, key: str, limit: int) -> str:
         value = self.data.get(key, "")

@@ -40,6 +40,7 @@ from saldo.core.playbook import (
     Step,
     When,
 )
+from saldo.core.playbook_arms import arm_tables, check_arms, read_arms
 from saldo.core.playbook_problems import Problem, refusal
 from saldo.core.playbook_reader import Section, Sheet, lines_of
 
@@ -62,6 +63,7 @@ _WHEN = (
 _STEP = (
     "code", "track", "level", "day", "until_day", "wait_days", "after", "channel", "fallback", "template",
     "tone", "purpose", "mode", "owner", "min_amount", "min_share", "repeat_days", "attach", "when",
+    "arm",
 )  # fmt: skip
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -225,10 +227,12 @@ def _step(table: Section) -> Step:
         repeat_days=table.whole("repeat_days", 0, MOST_DAYS, is_needed=False) or 0,
         attach=table.choices("attach", ATTACHMENTS),
         when=_when(table),
+        arms=read_arms(table),
     )
     _check_days(table, step)
     _check_channels(table, step)
     _check_purpose(table, step)
+    check_arms(table, step)
     return step
 
 
@@ -335,12 +339,13 @@ def render(playbook: Playbook) -> str:
         _table("segment.when", _told_when(playbook.segment.when))
         if not playbook.segment.when.is_empty
         else "",
-        *(_told_step(step) for step in playbook.steps),
+        *(step_text(step) for step in playbook.steps),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _told_step(step: Step) -> str:
+def step_text(step: Step) -> str:
+    """One step as TOML, with its arms."""
     told: dict[str, Any] = {
         "code": step.code,
         "track": step.track,
@@ -361,8 +366,11 @@ def _told_step(step: Step) -> str:
         "repeat_days": step.repeat_days or None,
         "attach": step.attach or None,
     }
-    text = f"[[step]]\n{_pairs(told)}"
-    return text if step.when.is_empty else f"{text}\n{_table('step.when', _told_when(step.when))}"
+    tables = [f"[[step]]\n{_pairs(told)}"]
+    if not step.when.is_empty:
+        tables.append(_table("step.when", _told_when(step.when)))
+    tables += [_table(name, values) for arm in step.arms for name, values in arm_tables(arm)]
+    return "\n".join(tables)
 
 
 def _told_when(when: When) -> dict[str, Any]:
@@ -397,6 +405,8 @@ def _pairs(values: Mapping[str, Any]) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, str):
         return _quoted(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, Decimal):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from saldo.core.money import from_mills
-from saldo.core.playbook import ANY, BROKEN, NONE, Step, When
+from saldo.core.playbook import ANY, BROKEN, NONE, Arm, Step, When
+from saldo.core.playbook_reasons import CHANNELS
 from saldo.core.words import number_text, percent_text
 
 _STATES: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -154,4 +155,35 @@ def minimum_words(step: Step, language: str) -> list[str]:
     if step.min_share:
         told = percent_text(step.min_share, language)
         words.append(f"almeno il {told} dell'aperto" if is_it else f"at least {told} of what is open")
+    return words
+
+
+_TONES = {
+    "it": {"courtesy": "cortese", "soft": "gentile", "firm": "deciso", "formal": "formale"},
+    "en": {"courtesy": "courteous", "soft": "soft", "firm": "firm", "formal": "formal"},
+}
+
+
+def arm_words(arm: Arm, language: str) -> list[str]:
+    """What an arm does otherwise than its step."""
+    is_it = language == "it"
+    tongue = "it" if is_it else "en"
+    words = []
+    if arm.shift_days:
+        told = _days(abs(arm.shift_days), language)
+        side = ("dopo", "later") if arm.shift_days > 0 else ("prima", "earlier")
+        words.append(f"{told} {side[0] if is_it else side[1]}")
+    if arm.channel:
+        told = CHANNELS[tongue][arm.channel]
+        words.append(f"per {told}" if is_it else f"by {told}")
+    if arm.tone:
+        told = _TONES[tongue][arm.tone]
+        words.append(f"tono {told}" if is_it else f"tone {told}")
+    if arm.template:
+        words.append(f"testo {arm.template}" if is_it else f"text {arm.template}")
+    if arm.subject:
+        told = arm.subject.get(tongue) or next(iter(arm.subject.values()))
+        words.append(f"oggetto «{told}»" if is_it else f"subject “{told}”")
+    if not arm.payment_link:
+        words.append("senza link" if is_it else "without the link")
     return words

@@ -13,20 +13,26 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from saldo.core.money import decimal_text, from_mills, to_mills
-from saldo.core.playbook import Playbook, Step, When
+from saldo.core.playbook import Arm, Playbook, Step, When
+from saldo.core.playbook_arms import MOST_ARMS
 from saldo.interfaces.web.cash_forms import typed_amount
 
 LANGUAGES = ("it", "en")
 MOST_STEPS = 200
+NO, PAYMENT_LINK = "no", "payment_link"
 AMOUNTS = ("min_amount", "min_open", "max_open")
 WHOLE = (
     "order", "level", "day", "until_day", "wait_days", "repeat_days", "min_known_days", "max_known_days",
-    "min_late_days", "max_late_days",
+    "min_late_days", "max_late_days", "shift_days",
 )  # fmt: skip
 LISTS = ("fallback", "attach", "classes")
 TYPED_LISTS = ("countries", "segments")
 WHEN_KEYS = tuple(each.name.removesuffix("_mills") for each in fields(When))
-STEP_KEYS = tuple(each.name.removesuffix("_mills") for each in fields(Step) if each.name != "when")
+_TABLES = ("when", "arms")
+STEP_KEYS = tuple(each.name.removesuffix("_mills") for each in fields(Step) if each.name not in _TABLES)
+ARM_KEYS = (
+    "code", "template", "channel", "tone", "shift_days", "payment_link", "subject_it", "subject_en",
+)  # fmt: skip
 NEW_STEP = {
     "track": "overdue", "level": "1", "day": "5", "channel": "email", "tone": "soft",
     "purpose": "reminder", "mode": "approve", "owner": "collector",
@@ -38,11 +44,21 @@ Posted = Mapping[str, Any]
 
 @dataclass(slots=True)
 class FormStep:
-    """values: what stands in the fields, by key of the TOML; lists as their values joined by a blank."""
+    """values: what stands in the fields, by key of the TOML; lists as their values joined by a blank. arms:
+    those of each arm, and of one more to fill in while there may be another."""
 
     values: dict[str, str]
     when: dict[str, str] = field(default_factory=dict)
+    arms: list[dict[str, str]] = field(default_factory=list)
     problems: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        given = [arm for arm in self.arms if any(arm.values())]
+        self.arms = given if len(given) >= MOST_ARMS else [*given, dict.fromkeys(ARM_KEYS, "")]
+
+    @property
+    def has_arms(self) -> bool:
+        return any(self.arms[0].values())
 
     @property
     def has_more(self) -> bool:
@@ -66,7 +82,11 @@ def form_of(playbook: Playbook, language: str) -> Form:
     ):  # fmt: skip
         head |= {f"{of}_{each}": texts.get(each, "") for each in LANGUAGES}
     steps = [
-        FormStep(_shown(step, STEP_KEYS, language), _shown(step.when, WHEN_KEYS, language))
+        FormStep(
+            _shown(step, STEP_KEYS, language),
+            _shown(step.when, WHEN_KEYS, language),
+            [_shown_arm(arm) for arm in step.arms],
+        )
         for step in playbook.steps
     ]
     return Form(head, _shown(playbook.segment.when, WHEN_KEYS, language), steps)
@@ -78,6 +98,12 @@ def _shown(row: Step | When, keys: Sequence[str], language: str) -> dict[str, st
         value = getattr(row, f"{key}_mills" if key in AMOUNTS else key)
         told[key] = _field(key, value, language)
     return told
+
+
+def _shown_arm(arm: Arm) -> dict[str, str]:
+    told = {key: str(getattr(arm, key)) for key in ("code", "template", "channel", "tone")}
+    told |= {"shift_days": str(arm.shift_days or ""), "payment_link": "" if arm.payment_link else NO}
+    return told | {f"subject_{each}": arm.subject.get(each, "") for each in LANGUAGES}
 
 
 def _field(key: str, value: Any, language: str) -> str:
@@ -109,7 +135,11 @@ def form_posted(posted: Any) -> Form:
     count = posted.get("steps", "0")
     places = range(min(int(count), MOST_STEPS + 1) if _WHOLE.fullmatch(count) else 0)
     steps = [
-        FormStep(_posted(posted, f"s{n}-", STEP_KEYS), _posted(posted, f"s{n}-when-", WHEN_KEYS))
+        FormStep(
+            _posted(posted, f"s{n}-", STEP_KEYS),
+            _posted(posted, f"s{n}-when-", WHEN_KEYS),
+            [_posted(posted, f"s{n}-arm{arm}-", ARM_KEYS) for arm in range(MOST_ARMS)],
+        )
         for n in places
     ]
     return Form(head, _posted(posted, "when-", WHEN_KEYS), steps)
@@ -142,7 +172,7 @@ def changed(form: Form, wish: str) -> int | None:
         return max(0, min(place, len(form.steps) - 1))
     if verb == "copy":
         twin = form.steps[place]
-        form.steps.insert(place + 1, FormStep({**twin.values, "code": ""}, dict(twin.when)))
+        form.steps.insert(place + 1, FormStep({**twin.values, "code": ""}, dict(twin.when), twin.arms))
         return place + 1
     other = place + (-1 if verb == "up" else 1)
     if 0 <= other < len(form.steps):
@@ -168,7 +198,25 @@ def text_of(form: Form) -> str:
     for step in form.steps:
         lines += ["[[step]]", *_pairs(step.values), ""]
         lines += _when("step.when", step.when)
+        for arm in step.arms:
+            lines += _arm(arm)
     return "\n".join(lines)
+
+
+def _arm(values: Mapping[str, str]) -> list[str]:
+    if not any(values.values()):
+        return []
+    subjects = {each: values[f"subject_{each}"] for each in LANGUAGES}
+    own = {
+        key: text for key, text in values.items() if not key.startswith("subject_") and key != PAYMENT_LINK
+    }
+    lines = [
+        "[[step.arm]]",
+        *_pairs(own),
+        *(["payment_link = false"] if values[PAYMENT_LINK] == NO else []),
+        "",
+    ]
+    return lines + _when("step.arm.subject", subjects)
 
 
 def _when(table: str, values: Mapping[str, str]) -> list[str]:

@@ -11,10 +11,17 @@ from django import template
 from django.utils.translation import gettext_lazy
 
 from saldo.core.money import to_mills
-from saldo.core.playbook import Playbook, Step, When
+from saldo.core.playbook import Arm, Playbook, Step, When
 from saldo.core.playbook_diff import StepChange
 from saldo.core.playbook_problems import Problem
-from saldo.core.playbook_words import amount_words, day_words, minimum_words, timing_words, when_words
+from saldo.core.playbook_words import (
+    amount_words,
+    arm_words,
+    day_words,
+    minimum_words,
+    timing_words,
+    when_words,
+)
 from saldo.core.words import percent_text
 from saldo.interfaces.web import playbook_labels
 from saldo.interfaces.web.labels import label
@@ -111,6 +118,17 @@ def words_in(text: str) -> list[str]:
 def step_prefix(place: int) -> str:
     """What the names of a step's fields begin with."""
     return f"s{place}-"
+
+
+@register.filter
+def arm_prefix(step: str, place: int) -> str:
+    """What the names of an arm's fields begin with."""
+    return f"{step}arm{place}-"
+
+
+@register.filter
+def arm_told(arm: Arm) -> str:
+    return ", ".join(arm_words(arm, language()))
 
 
 @register.filter
