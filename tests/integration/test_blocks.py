@@ -24,7 +24,8 @@ from saldo.identity.operations import ensure_model_version, stamped
 from saldo.identity.queries import events_of
 from saldo.ledger import entries
 from saldo.promises.operations import end_plan, end_promise, record_plan, record_promise
-from saldo.promises.queries import plans_of, promises_of
+from saldo.promises.plan_facts import plans_of
+from saldo.promises.queries import promises_of
 from tests.cash_world import World, context
 
 pytestmark = pytest.mark.django_db

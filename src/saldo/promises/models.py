@@ -229,7 +229,7 @@ class DiscountCredit(models.Model):
 
 
 class Guarantee(models.Model):
-    """What secures what an account owes, or one plan of it. expiry_date: its last day, null: until released."""
+    """What secures what an account owes, or one plan of it. expiry_date: its last day, if it has one."""
 
     class Kind(models.TextChoices):
         SURETY = "surety"

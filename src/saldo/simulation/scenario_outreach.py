@@ -27,12 +27,13 @@ from saldo.core.errors import SaldoError
 from saldo.core.money import decimal_text, to_mills
 from saldo.core.playbook import EMAIL
 from saldo.core.playbook_text import shipped
+from saldo.core.promises import KEPT, PARTIALLY_KEPT
 from saldo.disputes.operations import end_dispute, open_dispute
 from saldo.disputes.queries import disputes_of
 from saldo.flows import send_messages
-from saldo.flows.blocks import booked_until
 from saldo.flows.cut_over import Starting, go_live
 from saldo.flows.hand_over import Handed
+from saldo.flows.judged_promises import promises_of
 from saldo.flows.plan_outreach import askable_now
 from saldo.flows.queue_messages import approve, queue_automatic
 from saldo.identity.models import Grant
@@ -42,11 +43,12 @@ from saldo.outreach import replies
 from saldo.outreach.channels.outgoing import sent
 from saldo.outreach.history import item_history, message_contacts
 from saldo.outreach.reply_changes import NewReply, add_handling, keep_reply
-from saldo.outreach.settings import change_rules, resume, rules_of, stop
+from saldo.outreach.settings import change_rules, resume, stop
 from saldo.parties.models import Contact
 from saldo.parties.stops import give_consent, stop_address
 from saldo.promises.operations import end_plan, end_promise, record_plan, record_promise
-from saldo.promises.queries import plans_of, promises_of
+from saldo.promises.plan_facts import plans_of
+from saldo.promises.queries import PromiseRow
 from saldo.simulation.scenario_text import Line, ScenarioError
 from saldo.simulation.scenario_world import World
 
@@ -71,7 +73,7 @@ def _promise(world: World, told: dict[str, Any], line: Line) -> None:
     record_promise(
         world.context(), world.account(told["account"]), currency, date.fromisoformat(told["by"]),
         to_mills(Decimal(told["amount"])) if told["amount"] else None, _items(world, told["items"]),
-        document_id=_letter(world, line) if told["written"] else None,
+        document_id=_letter(world, line) if told["written"] else None, replaces=bool(told["replacing"]),
     )  # fmt: skip
 
 
@@ -145,13 +147,17 @@ def _release(world: World, told: dict[str, Any], line: Line) -> None:
         "claim": (claims_of, end_claim, "not_found"),
         "hold": (holds_of, None, ""),
     }[told["what"]]
-    found = [row for row in rows(ctx, account) if row.state in ("open", "broken", "coming")]
+    found = [row for row in rows(ctx, account) if _is_open(row)]
     if not found:
         raise ScenarioError(line.number, f"an open {told['what']} of {told['account']}", "none")
     if end is None:
         end_hold(ctx, found[0].id)
     else:
         end(ctx, found[0].id, outcome or usual)
+
+
+def _is_open(row: Any) -> bool:
+    return row.may_end if isinstance(row, PromiseRow) else row.state in ("open", "coming")
 
 
 def _items(world: World, text: str | None) -> list[int]:
@@ -295,15 +301,17 @@ def _asked(world: World, told: dict[str, Any], ctx: Context) -> str | None:
 
 
 def _is_promise(world: World, told: dict[str, Any], ctx: Context) -> str | None:
-    tolerance = rules_of(world.company.id).promise_tolerance_days
-    rows = promises_of(ctx, world.account(told["account"]), tolerance, booked_until(ctx))
+    rows = promises_of(ctx, world.account(told["account"]))
     if not rows:
         return "no promise"
     newest = rows[0]
-    amount = Decimal(told["amount"]) if told["amount"] else None
-    same = newest.state == told["state"] and amount in (None, newest.remaining)
+    wanted = told["state"].replace(" ", "_")
+    # Of what was kept, what came; of the rest, what is still expected.
+    mills = newest.paid if newest.state in (KEPT, PARTIALLY_KEPT) else newest.remaining
+    same = wanted in (newest.state, newest.ended)
+    same = same and (Decimal(told["amount"]) if told["amount"] else None) in (None, mills)
     same = same and told["level"] in (None, str(newest.level))
-    return None if same else f"{newest.state} {newest.remaining:.2f} level {newest.level}"
+    return None if same else f"{newest.state} {newest.ended} {mills:.2f} level {newest.level}"
 
 
 def _sent_count(world: World, told: dict[str, Any], ctx: Context) -> str | None:
@@ -313,11 +321,12 @@ def _sent_count(world: World, told: dict[str, Any], ctx: Context) -> str | None:
 
 # --- grammar ----------------------------------------------------------------------------------------
 
+_STATES = "open|kept|partially kept|broken|void|withdrawn|replaced|mistake"
 _WHAT = "promise|plan|dispute|hold|claim|reply"
 OUTREACH_VERBS: dict[str, tuple[str, str, Callable[[World, dict[str, Any], Line], None]]] = {
     "promise": (
-        rf"{_ACCOUNT}(?: {_AMOUNT})?{_ON} by (?P<by>{_D})(?P<written> in writing)?",
-        "CUSTOMER [AMOUNT [CUR]] [on ITEM, …] by DATE [in writing]", _promise,
+        rf"{_ACCOUNT}(?: {_AMOUNT})?{_ON} by (?P<by>{_D})(?P<written> in writing)?(?P<replacing> replacing)?",
+        "CUSTOMER [AMOUNT [CUR]] [on ITEM, …] by DATE [in writing] [replacing]", _promise,
     ),
     "plan": (
         rf"{_ACCOUNT}(?: (?P<currency>[A-Z]{{3}}))? on (?P<items>{_ITEMS}) paying "
@@ -371,8 +380,8 @@ OUTREACH_EXPECTATIONS: dict[str, tuple[str, str, Callable[[World, dict[str, Any]
         _asked,
     ),
     "promise": (
-        rf"promise {_ACCOUNT} (?P<state>\w+)(?: (?P<amount>{_M}))?(?: level (?P<level>\d+))?",
-        "promise CUSTOMER open|broken|settled|replaced|withdrawn|mistake [AMOUNT] [level N]", _is_promise,
+        rf"promise {_ACCOUNT} (?P<state>{_STATES})(?: (?P<amount>{_M}))?(?: level (?P<level>\d+))?",
+        f"promise CUSTOMER {_STATES} [AMOUNT] [level N]", _is_promise,
     ),
     "sent": (rf"sent {_ACCOUNT} (?P<count>\d+)", "sent CUSTOMER N", _sent_count),
 }  # fmt: skip

@@ -64,6 +64,7 @@ def promise() -> None:
 @click.argument("customer")
 @click.option("--by", "by", type=DAY, required=True, help="The day by which it will be paid.")
 @click.option("--amount", help="What was promised (default: all of the items, or all that is overdue).")
+@click.option("--replaces", is_flag=True, help="It takes the place of what is promised of these items.")
 @_ITEMS
 @_CURRENCY
 @_NOTE
@@ -72,8 +73,8 @@ def promise() -> None:
 @json_option
 @command
 def promise_add(
-    customer: str, by: datetime, amount: str | None, items: tuple[str, ...], currency: str | None, note: str,
-    company: str, as_of: datetime | None, as_json: bool,
+    customer: str, by: datetime, amount: str | None, replaces: bool, items: tuple[str, ...],
+    currency: str | None, note: str, company: str, as_of: datetime | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Record a promise; without items it is about what is overdue, the oldest first."""
     from saldo.promises.operations import record_promise
@@ -81,8 +82,9 @@ def promise_add(
     ctx = _ready(company, as_of)
     account, money = account_of(ctx, customer), currency_of(ctx, currency)
     number = record_promise(
-        ctx, account, money, by.date(), mills_of(amount, money), items_of(ctx, account, items), note
-    )
+        ctx, account, money, by.date(), mills_of(amount, money), items_of(ctx, account, items), note,
+        replaces=replaces,
+    )  # fmt: skip
     _told("promise", number, as_json)
 
 
@@ -111,18 +113,15 @@ def promise_end(promise_id: int, outcome: str, note: str, as_of: datetime | None
 @json_option
 @command
 def promise_list(customer: str, company: str, as_of: datetime | None, as_json: bool) -> None:
-    """An account's promises with what is still expected of each."""
-    from saldo.flows.blocks import booked_until
-    from saldo.outreach.settings import rules_of
-    from saldo.promises.queries import promises_of
+    """An account's promises: what of each was paid, what is still expected, what became of it."""
+    from saldo.flows.judged_promises import promises_of
 
     ctx = _ready(company, as_of)
-    assert ctx.company_id is not None
-    tolerance = rules_of(ctx.company_id).promise_tolerance_days
-    rows = promises_of(ctx, account_of(ctx, customer), tolerance, booked_until(ctx))
+    rows = promises_of(ctx, account_of(ctx, customer))
     _listed("promises", rows, as_json, lambda row: (
         f"{row.id:>6}  {row.effective_date}  by {row.promised_date}  {row.amount:.2f} {row.currency}  "
-        f"left {row.remaining:.2f}  {row.state}  level {row.level}  {row.note}".rstrip()
+        f"paid {row.paid:.2f}  left {row.remaining:.2f}  {row.state}  {row.ended or '-'}  "
+        f"level {row.level}  {row.note}".rstrip()
     ))  # fmt: skip
 
 
@@ -192,7 +191,7 @@ def plan_end(plan_id: int, outcome: str, note: str, as_of: datetime | None) -> N
 @command
 def plan_list(customer: str, company: str, as_of: datetime | None, as_json: bool) -> None:
     """An account's plans: what is due of each by the day, and what of it was not paid."""
-    from saldo.promises.queries import plans_of
+    from saldo.promises.plan_facts import plans_of
 
     ctx = _ready(company, as_of)
     rows = plans_of(ctx, account_of(ctx, customer))

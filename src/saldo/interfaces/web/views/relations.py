@@ -20,6 +20,7 @@ from saldo.collection.holds import MAY_HOLD, end_hold, hold, holds_of
 from saldo.core.errors import SaldoError
 from saldo.disputes.operations import end_dispute, open_dispute
 from saldo.disputes.queries import MAY_DISPUTE, disputes_of
+from saldo.flows.judged_promises import promises_of
 from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.outreach_labels import DISPUTE_REASONS, HOLD_REASONS
@@ -37,7 +38,8 @@ from saldo.parties.stops import (
     stops_of,
 )
 from saldo.promises.operations import end_plan, end_promise, record_promise
-from saldo.promises.queries import MAY_PROMISE, plans_of, promises_of
+from saldo.promises.plan_facts import plans_of
+from saldo.promises.queries import MAY_PROMISE
 
 NOTE_CHARACTERS = 500
 CLAIM_ROWS = 50
@@ -107,7 +109,10 @@ def promise_page(request: HttpRequest, account_id: int) -> HttpResponse:
     if day is None:
         raise SaldoError("date_not_understood", date=request.POST.get("promised_date", "")[:40])
     amount = mills_or_none(request.POST.get("amount", ""), currency)
-    record_promise(request.desk.ctx, account_id, currency, day, amount, _items(request), _note(request))
+    record_promise(
+        request.desk.ctx, account_id, currency, day, amount, _items(request), _note(request),
+        replaces=request.POST.get("replaces") == "yes",
+    )  # fmt: skip
     return _back(request, account_id, _("The promise is recorded."))
 
 
