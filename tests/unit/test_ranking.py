@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from saldo.analytics.ranking import RANKING_SCHEMA, rank
 from saldo.core import priority
+from saldo.core.desk_prior import default_desk_prior
 from saldo.core.priority import ItemOutlook
 from saldo.core.priors import default_priors, parse_priors
 from saldo.core.reasons import WORDINGS, render
 
 AS_OF = date(2026, 3, 31)
 PRIOR = default_priors().priority
+DESK = default_desk_prior()
 CALL = next(a for a in PRIOR.actions if a.action == "call")
 
 
@@ -70,10 +72,12 @@ def test_frame_and_plain_formulas_agree(rows: list[tuple[int, tuple[int, float, 
     records = [item(a, 0, days, p, roll) | {"balance_mills": mills} for a, (mills, p, roll, days) in rows]
     for row in ranked(records, prior=everything):
         own = [ItemOutlook(mills, p, roll) for a, (mills, p, roll, _) in rows if a == row["account_id"]]
-        action, value = priority.best_action(own, PRIOR)
+        action, value = priority.best_action(own, PRIOR, DESK)
         assert row["action"] == action.action
         assert row["value_mills"] == pytest.approx(value, abs=0.51)
-        per_minute = priority.value_per_minute_mills(value, action)
+        minutes = priority.action_minutes(action, len(own), DESK)
+        assert row["minutes"] == minutes
+        per_minute = priority.value_per_minute_mills(value, action, minutes)
         assert row["value_per_minute_mills"] == pytest.approx(per_minute, abs=0.51)
         assert row["overdue_mills"] == sum(i.balance_mills for i in own)
 
@@ -97,7 +101,7 @@ def test_order_is_by_value_per_minute_and_dated_comes_first() -> None:
     assert [r["rank"] for r in rows] == [1, 2, 3, 4]
     assert rows[-1]["cumulative_minutes"] == sum(r["minutes"] for r in rows)  # type: ignore[misc]
     assert words(rows[0])[0] == "da rivedere: nessun contatto dal 10 marzo 2026"
-    assert all(len(r["reasons"]) <= 3 for r in rows)  # type: ignore[arg-type]
+    assert all(len(r["reasons"]) <= 4 for r in rows)  # type: ignore[arg-type]
 
 
 def test_the_payment_said_to_lower_an_account_does_lower_it() -> None:

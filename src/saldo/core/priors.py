@@ -16,6 +16,7 @@ from typing import Any
 from saldo.core.money import to_mills
 
 NO_ACTION = "none"
+FIND_CONTACT = "find_contact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,11 @@ class CashPrior:
 
 @dataclass(frozen=True, slots=True)
 class ActionPrior:
-    """One candidate action: its effect on the log-odds of payment within 30 days, its time and its costs."""
+    """One candidate action: its effect on the log-odds of payment within 30 days, its time and its costs.
+
+    minutes: with one item; minutes_per_item: for each further one. is_offered: it is among the candidates
+    unless something rules it out; else only where the account's facts allow it.
+    """
 
     action: str
     log_odds_uplift: float
@@ -87,9 +92,11 @@ class ActionPrior:
     cost_mills: int
     relationship_cost_mills: int
     source: str
+    minutes_per_item: float = 0.0
+    is_offered: bool = True
 
     def __post_init__(self) -> None:
-        costs = (self.minutes, self.cost_mills, self.relationship_cost_mills)
+        costs = (self.minutes, self.minutes_per_item, self.cost_mills, self.relationship_cost_mills)
         _require(min(costs) >= 0, f"action {self.action}: minutes and costs are not negative")
         _require(
             (self.action == NO_ACTION) == (self.minutes == 0),
@@ -177,6 +184,8 @@ def _action(name: str, table: Mapping[str, Any]) -> ActionPrior:
         cost_mills=_mills(table["cost"]),
         relationship_cost_mills=_mills(table["relationship_cost"]),
         source=str(table["source"]),
+        minutes_per_item=float(table.get("minutes_per_item", 0.0)),
+        is_offered=bool(table.get("is_offered", True)),
     )
 
 
