@@ -13,7 +13,7 @@ from saldo.cash.acknowledgements import awaited, untied_payments
 from saldo.collection.models import Outcome, PlaybookActivation
 from saldo.collection.playbook_actions import TO_APPROVE, planned
 from saldo.core.context import Context
-from saldo.disputes.models import DisputeEnd, DisputeItem
+from saldo.disputes.models import DisputeEntry, DisputeItem
 from saldo.identity.models import DayRun
 from saldo.identity.queries import companies, latest_day_run
 from saldo.intake.queries import erp_sources
@@ -100,7 +100,7 @@ def _asked_in_spite() -> list[tuple[int, int]]:
             item_id=row.item_id, promise__recorded_at__lte=at, promise__promised_date__gte=at.date()
         ).exclude(promise_id__in=ended)
         disputed = DisputeItem.objects.filter(item_id=row.item_id, dispute__recorded_at__lte=at).exclude(
-            dispute_id__in=DisputeEnd.objects.filter(recorded_at__lte=at).values("dispute_id")
+            dispute__entries__in=DisputeEntry.objects.filter(kind="resolution", recorded_at__lte=at)
         )
         kept_out = sum((part.amount for part in [*promised, *disputed]), Decimal(0))
         item = Item.objects.get(id=row.item_id)

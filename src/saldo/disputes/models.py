@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from saldo.identity.models import Company
 from saldo.intake.models import Document
 from saldo.parties.models import CustomerAccount
 
@@ -62,10 +63,10 @@ class DeductionEnd(models.Model):
 
 
 class Dispute(models.Model):
-    """A reasoned objection to items, or to part of their amounts. Append-only; its end is another row.
+    """A reasoned objection to items, or to part of their amounts. Append-only: what comes later is an entry.
 
     claimed_amount: what the customer says is wrong, where it says so; the amounts that leave dunning are
-    those of its items. due_date: the day by which its owner is to answer.
+    those of its items. owner, due_date: who is to answer by when, as of the opening.
     """
 
     class Reason(models.TextChoices):
@@ -108,19 +109,66 @@ class DisputeItem(models.Model):
         indexes = [models.Index(fields=["item_id"], name="dispute_item")]
 
 
-class DisputeEnd(models.Model):
-    """How a dispute ended: credited, paid, written off, withdrawn by the customer, or refused by us."""
+class DisputeEntry(models.Model):
+    """A line of a dispute's timeline after its opening. Append-only.
 
-    class Outcome(models.TextChoices):
-        CREDITED = "credited"
-        PAID = "paid"
-        WRITTEN_OFF = "written_off"
-        WITHDRAWN = "withdrawn"
-        REFUSED = "refused"
+    kind: note (document: what was attached), owner (to "": nobody), due (due_date: by when an answer, or an
+    agreed credit note, is owed), claimed (amount: what the customer says now), answer (of the owner; outcome:
+    justified or unjustified; amount: how much of it, where that is stated), agreed (amount: what we will
+    credit or write off, as outcome says), resolution and reopening (their amounts: DisputeSettlement).
+    """
 
-    dispute = models.OneToOneField(Dispute, on_delete=models.PROTECT, related_name="end")
-    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    class Kind(models.TextChoices):
+        NOTE = "note"
+        OWNER = "owner"
+        DUE = "due"
+        CLAIMED = "claimed"
+        ANSWER = "answer"
+        AGREED = "agreed"
+        RESOLUTION = "resolution"
+        REOPENING = "reopening"
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="entries")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    outcome = models.CharField(max_length=12, blank=True, default="")
+    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    owner = models.CharField(max_length=150, blank=True, default="")
+    due_date = models.DateField(null=True)
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="+")
     note = models.TextField(blank=True, default="")
     effective_date = models.DateField()
     actor = models.CharField(max_length=150)
     recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["recorded_at"], name="dispute_entry_recorded")]
+
+
+class DisputeSettlement(models.Model):
+    """What a person's decision takes off the disputed amount of an item, or puts back (negative).
+
+    What the ledger itself tells (a credit note on the item) is no row here: it is worked out.
+    """
+
+    entry = models.ForeignKey(DisputeEntry, on_delete=models.PROTECT, related_name="settlements")
+    item_id = models.BigIntegerField()
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "item_id"], name="dispute_settlement_once"),
+            models.CheckConstraint(condition=~models.Q(amount=0), name="dispute_settlement_not_zero"),
+        ]
+
+
+class DisputeSettings(models.Model):
+    """A company's rules about disputes (core.disputes.DisputePolicy), from recorded_at on. Append-only."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT)
+    data = models.JSONField(default=dict)
+    note = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "recorded_at"], name="dispute_settings_newest")]

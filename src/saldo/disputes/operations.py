@@ -1,6 +1,8 @@
 """Changes of disputes.
 
-    open_dispute, end_dispute                 a reasoned objection, under the account's lock
+    open_dispute                              a reasoned objection, under the account's lock
+    resolve, end_dispute, reopen              how it ended, and that it did not (disputes.resolving)
+    add_note, change_owner, change_due_date, change_claimed, answer      on its way (disputes.handling)
     open_deduction, end_deduction             a short payment's rest, inside the caller's transaction
 
 The caller has checked that the actor may (MAY_DISPUTE) and sees the account.
@@ -14,16 +16,21 @@ from datetime import date
 import polars as pl
 
 from saldo.core.context import Context
+from saldo.core.disputes import answer_due
 from saldo.core.errors import SaldoError
 from saldo.core.money import decimal_text, from_mills
-from saldo.disputes.models import Deduction, DeductionEnd, Dispute, DisputeEnd, DisputeItem
+from saldo.disputes.handling import add_note, answer, change_claimed, change_due_date, change_owner
+from saldo.disputes.models import Deduction, DeductionEnd, Dispute, DisputeItem
+from saldo.disputes.policies import checked_owner, owners_of, policy_of
 from saldo.disputes.queries import MAY_DISPUTE, dispute_parts
+from saldo.disputes.resolving import end_dispute, reopen, resolve
 from saldo.identity.operations import record_event
 from saldo.ledger.models import Item
 from saldo.ledger.owed import checked_amount, deciding, owed_items
 
 __all__ = [
-    "MAY_DISPUTE", "end_deduction", "end_dispute", "open_deduction", "open_dispute", "withdraw_deductions_of",
+    "MAY_DISPUTE", "add_note", "answer", "change_claimed", "change_due_date", "change_owner", "end_deduction",
+    "end_dispute", "open_deduction", "open_dispute", "reopen", "resolve", "withdraw_deductions_of",
 ]  # fmt: skip
 
 
@@ -98,11 +105,12 @@ def open_dispute(
     """An objection to items: (item id, mills objected to, None for all that is not disputed yet).
 
     Only what is objected to leaves dunning. claimed_mills: what the customer says is wrong, where that is
-    another amount. owner, due_date: who is to answer, and by when. Returns the dispute's id.
+    another amount. owner, due_date: who is to answer, and by when; where they are not given, the company's
+    rules for the reason say so. Returns the dispute's id.
 
     Raises SaldoError: dispute_reason_unknown, dispute_without_items, dispute_exceeds (more than is open and
     not disputed yet), item_unknown, item_not_of_account, item_currency_differs, item_closed,
-    stated_amount_invalid, account_unknown.
+    stated_amount_invalid, account_unknown, dispute_owner_unknown.
     """
     if reason not in Dispute.Reason.values:
         raise SaldoError("dispute_reason_unknown", reason=reason, known=", ".join(Dispute.Reason.values))
@@ -114,6 +122,7 @@ def open_dispute(
         if claimed_mills is not None:
             checked_amount(claimed_mills, currency)
         parts = _objected(inner, account_id, currency, wanted)
+        owner, due_date = _by_policy(inner, reason, owner, due_date)
         dispute = Dispute.objects.create(
             company_id=inner.company_id, account_id=account_id, currency=currency, reason=reason,
             claimed_amount=None if claimed_mills is None else from_mills(claimed_mills), owner=owner,
@@ -130,6 +139,19 @@ def open_dispute(
         }  # fmt: skip
         record_event(inner, "dispute.opened", "account", account_id, data)
     return int(dispute.id)
+
+
+def _by_policy(ctx: Context, reason: str, owner: str, due_date: date | None) -> tuple[str, date | None]:
+    """Who answers and by when: as told, else as the company's rules say. An owner of the rules who has left
+    leaves the dispute to the office."""
+    assert ctx.company_id is not None
+    policy = policy_of(ctx.company_id)
+    if owner:
+        owner = checked_owner(ctx.company_id, owner)
+    else:
+        usual = policy.owners.get(reason, "")
+        owner = usual if usual and usual in dict(owners_of(ctx.company_id)) else ""
+    return owner, due_date or answer_due(policy, reason, ctx.as_of)
 
 
 def _currency_of(item_id: int) -> str:
@@ -157,26 +179,3 @@ def _objected(ctx: Context, account_id: int, currency: str, wanted: dict[int, in
             raise SaldoError("dispute_exceeds", item=item.item_id, **told)
         parts[item.item_id] = mills
     return parts
-
-
-def end_dispute(ctx: Context, dispute_id: int, outcome: str, note: str = "") -> int:
-    """How a dispute ended: credited, paid, written_off, withdrawn, refused. Returns the end's id.
-
-    It moves no money: a credit note or a write-off is an entry of its own. Raises SaldoError:
-    dispute_unknown, dispute_ended, outcome_unknown.
-    """
-    if outcome not in DisputeEnd.Outcome.values:
-        raise SaldoError("outcome_unknown", outcome=outcome, known=", ".join(DisputeEnd.Outcome.values))
-    account_id = Dispute.objects.filter(id=dispute_id).values_list("account_id", flat=True).first()
-    if account_id is None:
-        raise SaldoError("dispute_unknown", dispute=dispute_id)
-    with deciding(ctx, account_id) as inner:
-        if DisputeEnd.objects.filter(dispute_id=dispute_id).exists():
-            raise SaldoError("dispute_ended", dispute=dispute_id)
-        end = DisputeEnd.objects.create(
-            dispute_id=dispute_id, outcome=outcome, note=note, effective_date=ctx.as_of, actor=ctx.actor,
-            recorded_at=inner.recorded_at,
-        )  # fmt: skip
-        data = {"dispute": dispute_id, "outcome": outcome, "note": note}
-        record_event(inner, "dispute.ended", "account", account_id, data)
-    return int(end.id)

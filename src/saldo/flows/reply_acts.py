@@ -71,6 +71,7 @@ def _promise(ctx: Context, row: ReplyRow, fields: Fields, note: str) -> dict[str
     promise_id = record_promise(
         ctx, _account(row), _currency(ctx, row, fields), _needed(fields, "promised_date"),
         fields.get("amount_mills"), tuple(fields.get("item_ids") or ()), note, row.document_id,
+        replaces=bool(fields.get("replaces")),
     )  # fmt: skip
     return {"promise_id": promise_id}
 
@@ -150,7 +151,7 @@ _ACTS: dict[str, Callable[[Context, ReplyRow, Fields, str], dict[str, Any]]] = {
 }  # fmt: skip
 _ENDS: dict[str, Callable[[Context, int, str], Any]] = {
     "promise_id": lambda ctx, fact_id, note: end_promise(ctx, fact_id, "mistake", note),
-    "dispute_id": lambda ctx, fact_id, note: end_dispute(ctx, fact_id, "withdrawn", note),
+    "dispute_id": lambda ctx, fact_id, note: end_dispute(ctx, fact_id, "mistake", note),
     "claim_id": lambda ctx, fact_id, note: end_claim(ctx, fact_id, "mistake", note),
     "hold_id": end_hold,
     "stop_ids": release_address,

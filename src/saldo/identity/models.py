@@ -44,6 +44,8 @@ class Grant(models.Model):
         SALES = "sales"
         CFO = "cfo"
         CUSTOMER_CARE = "customer_care"
+        # Somebody outside the credit office who answers disputes: sees those given to them, and no account.
+        RESOLVER = "resolver"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="grants")
     company = models.ForeignKey(Company, on_delete=models.CASCADE, null=True, blank=True)

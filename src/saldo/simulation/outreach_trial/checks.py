@@ -23,10 +23,15 @@ SELECT p.item_id, (p.amount * 1000)::bigint, (p.balance_before * 1000)::bigint, 
  WHERE NOT EXISTS (SELECT 1 FROM promises_promiseend e WHERE e.promise_id = o.id)
 """
 _DISPUTED = """
-SELECT d.item_id, sum(d.amount * 1000)::bigint
-  FROM disputes_disputeitem d
- WHERE NOT EXISTS (SELECT 1 FROM disputes_disputeend e WHERE e.dispute_id = d.dispute_id)
- GROUP BY 1
+SELECT x.item_id, sum(x.amount * 1000)::bigint
+  FROM (SELECT i.item_id, i.amount FROM disputes_disputeitem i
+        UNION ALL SELECT s.item_id, -s.amount FROM disputes_disputesettlement s
+        UNION ALL SELECT i.item_id, -a.amount
+          FROM disputes_disputeitem i JOIN disputes_dispute d ON d.id = i.dispute_id
+          JOIN ledger_allocation a ON a.debit_item_id = i.item_id AND a.recorded_at > d.recorded_at
+          JOIN ledger_item c ON c.id = a.credit_item_id AND c.kind IN ('credit_note', 'write_off', 'discount')
+       ) x
+ GROUP BY 1 HAVING sum(x.amount) > 0
 """
 _HELD = """
 SELECT h.account_id, h.item_id FROM collection_hold h
