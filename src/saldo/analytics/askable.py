@@ -86,7 +86,8 @@ WAYS = {
 }
 # The plan of a day: one row per account, currency and track, as collection keeps it (PlaybookAction).
 # items: [{item_id, asked_mills, level, level_before, due_date}]; blocked: "" or the code that holds it back;
-# reasons: [{code, params}] as in the worklist (core.reasons renders them).
+# reasons: [{code, params}] as in the worklist (core.reasons renders them). experiment_id, arm: of the
+# experiment whose arm does the step, null and "" where none does.
 PLANNED_ITEM = pl.Struct(
     {
         "item_id": pl.Int64,
@@ -116,6 +117,8 @@ PLAN: dict[str, pl.DataType | type[pl.DataType]] = {
     "items": pl.List(PLANNED_ITEM),
     "blocked": pl.String,
     "reasons": pl.List(pl.Struct({"code": pl.String, "params": pl.String})),
+    "experiment_id": pl.Int64,
+    "arm": pl.String,
 }
 # How much of an item leaves dunning, and why: BLOCKS and what COVERS comes to, one row per item and reason.
 # mills: at most the item's balance, never null. until_date, ref: null for covers of several sources.

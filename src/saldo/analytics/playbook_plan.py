@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from saldo.analytics.askable import ITEMS, LEFT_OUT, PLAN
+from saldo.analytics.playbook_arms import ENTRANTS, Trials, entrants, with_arms, with_marks
 from saldo.analytics.playbook_messages import KEY, messages
 from saldo.analytics.playbook_pauses import Pauses, with_floor, with_pauses
 from saldo.analytics.playbook_segments import Numbered, assign
@@ -41,6 +42,7 @@ def plan(
     is_live: bool,
     left_out: pl.DataFrame | None = None,
     pauses: Pauses | None = None,
+    trials: Trials | None = None,
 ) -> pl.DataFrame:
     """PLAN of ``as_of``: one row per account, currency and track for which a step is due.
 
@@ -48,15 +50,11 @@ def plan(
     contact that a person made stands there with channel "call"); ways: WAYS. booked_until: the last day that
     the bank's statements (or the ERP's lists) tell, None where nothing says. is_live: the company sends. What
     is held back is kept with the code in ``blocked``. left_out: LEFT_OUT, for the reasons. pauses: what
-    makes reminders wait; None: nothing does.
+    makes reminders wait; None: nothing does. trials: experiments of the day; None: every step as written.
     """
-    pauses = pauses or Pauses()
-    solvent = accounts.filter(~pl.col("is_insolvent").fill_null(False))
-    assigned = solvent.join(
-        assign(playbooks, solvent).rename({"segment": "segment_of"}),
-        on=["account_id", "currency"],
-        how="inner",
-    )
+    pauses, trials = pauses or Pauses(), trials or Trials()
+    assigned = with_marks(assigned_accounts(playbooks, accounts), trials)
+    playbooks = with_arms(playbooks, trials)
     if not assigned.height:
         return pl.DataFrame(schema=PLAN)
     known = as_of if booked_until is None else min(as_of, booked_until)
@@ -82,6 +80,38 @@ def plan(
     out = pl.DataFrame(schema=LEFT_OUT) if left_out is None else left_out
     sums = left_out_sums(out, askable_items.select(*ITEMS), *_windows(steps, day))
     return with_reasons(rows, sums).sort(KEY).select(*PLAN).cast(pl.Schema(PLAN))
+
+
+def assigned_accounts(playbooks: Numbered, accounts: pl.DataFrame) -> pl.DataFrame:
+    """ACCOUNTS that some playbook is for, with ASSIGNED (its segment as segment_of). Nothing is ever asked of
+    the insolvent."""
+    solvent = accounts.filter(~pl.col("is_insolvent").fill_null(False))
+    return solvent.join(
+        assign(playbooks, solvent).rename({"segment": "segment_of"}),
+        on=["account_id", "currency"],
+        how="inner",
+    )
+
+
+def newcomers(
+    playbooks: Numbered,
+    accounts: pl.DataFrame,
+    askable_items: pl.DataFrame,
+    sent: pl.DataFrame,
+    as_of: date,
+    booked_until: date | None,
+    rules: SendingRules,
+    pauses: Pauses,
+    trials: Trials,
+) -> pl.DataFrame:
+    """ENTRANTS of the day into its experiments; parameters as of ``plan``. Nobody comes in while statements
+    are too old to tell who has paid."""
+    if booked_until is not None and as_of > add_banking_days(booked_until, rules.statement_lag_days):
+        return pl.DataFrame(schema=ENTRANTS)
+    known = as_of if booked_until is None else min(as_of, booked_until)
+    day = Day(as_of, known, rules.grace_days)
+    assigned = assigned_accounts(playbooks, accounts)
+    return entrants(playbooks, trials, assigned, askable_items, _contacted(sent), pauses, day)
 
 
 def _of_playbook(assigned: pl.DataFrame, playbooks: Numbered) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from saldo.analytics.playbook_segments import Numbered, holds, in_order
-from saldo.core.playbook import OVERDUE, SOON, WRITTEN, Step
+from saldo.core.playbook import CONTROL, OVERDUE, SOON, WRITTEN, Step
 
 # One row per step of the playbooks, so that frames name a step by its number.
 STEPS = {
@@ -29,6 +29,8 @@ STEPS = {
     "min_share": pl.Float64,
     "repeat_days": pl.Int64,
     "is_written": pl.Boolean,
+    "experiment_id": pl.Int64,
+    "arm": pl.String,
 }
 # Items that a message may be about: asked_mills > 0. days: late by what the statements tell (track overdue),
 # or from the due date (track soon, <= 0). written, call: the number of the step that is due, null if none.
@@ -45,6 +47,16 @@ DUE = {
     "written": pl.Int64,
     "call": pl.Int64,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Variant(Step):
+    """A step as one arm of an experiment does it. marks: the account must have one of them; of CONTROL, none
+    of them (those of the other arms)."""
+
+    experiment_id: int = 0
+    arm: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,8 @@ def step_table(playbooks: Numbered) -> pl.DataFrame:
             number, place, step.code, step.track, step.level, step.day, step.channel, step.template,
             step.tone, step.mode, step.owner, step.purpose, step.min_amount_mills, step.min_share,
             step.repeat_days, step.channel in WRITTEN,
+            step.experiment_id if isinstance(step, Variant) else None,
+            step.arm if isinstance(step, Variant) else "",
         )
         for number, place, step in _numbered(playbooks)
     ]  # fmt: skip
@@ -98,8 +112,9 @@ def due_steps(
 ) -> pl.DataFrame:
     """DUE: every item that is overdue or falls due soon, with the step that is due for it.
 
-    accounts: ACCOUNTS with place. items: ASKABLE. contacted: account_id, last_call (the last contact that a
-    person made), last_soon (the last message about what falls due soon).
+    accounts: ACCOUNTS with place (and marks, where steps are done in arms). items: ASKABLE. contacted:
+    account_id, last_call (the last contact that a person made), last_soon (the last message about what falls
+    due soon).
     """
     numbered = _numbered(playbooks)
     earliest = min((step.day for _, _, step in numbered if step.track == SOON), default=1)
@@ -111,11 +126,19 @@ def due_steps(
     for place, (_, playbook) in enumerate(in_order(playbooks)):
         steps = tuple((number, step) for number, own, step in numbered if own == place)
         ladder = _Ladder(steps, tuple(step.code for step in playbook.steps))
-        applies = [holds(step.when).alias(f"when{number}") for number, step in steps]
+        applies = [_applies(step).alias(f"when{number}") for number, step in steps]
         own_accounts = accounts.filter(pl.col("place") == place).select("account_id", "currency", *applies)
         own_items = candidates.join(own_accounts, on=["account_id", "currency"], how="inner")
         found += [_late(own_items, ladder, day), _soon(own_items, ladder, day)]
     return pl.concat(found) if found else pl.DataFrame(schema=DUE)
+
+
+def _applies(step: Step) -> pl.Expr:
+    """Whether a step is for an account at all: its conditions, and the arm that the account is in."""
+    if not isinstance(step, Variant):
+        return holds(step.when)
+    is_marked = pl.col("marks").list.eval(pl.element().is_in(list(step.marks))).list.any().fill_null(False)
+    return holds(step.when) & (~is_marked if step.arm == CONTROL else is_marked)
 
 
 def _late(items: pl.DataFrame, ladder: _Ladder, day: Day) -> pl.DataFrame:

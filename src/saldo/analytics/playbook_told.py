@@ -45,6 +45,7 @@ def with_reasons(rows: pl.DataFrame, out: Mapping[str, pl.DataFrame]) -> pl.Data
     """Adds ``reasons``. rows: one per message with all that is known of it; out: of ``left_out_sums``."""
     rows = rows.with_row_index("row")
     told = [_said(rows, _playbook()), _said(rows, _step())]
+    told.append(_said(rows.filter(pl.col("experiment_id").is_not_null()), _experiment()))
     for code, sums in out.items():
         told.append(_said(rows.join(sums, on=list(KEY), how="inner"), _left_out(code)))
     told.append(_said(rows.filter(pl.col("noticed_items") > 0), _noticed()))
@@ -101,6 +102,10 @@ def _step() -> Reason:
         since=pl.col("since_date").dt.to_string("%Y-%m-%d"), count="count", rising="rising",
         asked_mills="asked_mills", currency="currency",
     )  # fmt: skip
+
+
+def _experiment() -> Reason:
+    return _reason("step_in_experiment", experiment="experiment_id", arm="arm")
 
 
 def _channel() -> Reason:

@@ -37,7 +37,7 @@ MAY_DECIDE = MAY_COLLECT
 NOTE_CHARACTERS = 4000
 KEPT = (
     "account_id", "currency", "track", "playbook_id", "step", "level", "channel", "template", "tone", "mode",
-    "owner", "contact_id", "asked_mills", "items", "blocked", "reasons",
+    "owner", "contact_id", "asked_mills", "items", "blocked", "reasons", "experiment_id", "arm",
 )  # fmt: skip
 
 _STATE = f"""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from saldo.core.playbook import CONTROL
 from saldo.core.words import date_text, money_text, number_text, percent_text
 
 Params = Mapping[str, Any]
@@ -105,6 +106,12 @@ def _step_en(p: Params) -> str:
     return f"step “{p['step']}” (level {p['level']}), {_asked_en(p)}"
 
 
+def _arm(p: Params, language: str) -> str:
+    if p["arm"] == CONTROL:
+        return "la fase com'è scritta" if language == "it" else "the step as it is written"
+    return f"variante «{p['arm']}»" if language == "it" else f"arm “{p['arm']}”"
+
+
 def _late_it(p: Params) -> str:
     return f"scaduto da {_days_it(int(p['days']))}, la fase parte dal giorno {p['day']}"
 
@@ -187,6 +194,7 @@ IT: dict[str, Wording] = {
     "step_again": lambda p: f"{_step_it(p)}: di nuovo, nessuna fase successiva è ancora dovuta",
     "step_person": lambda p: f"{_step_it(p)}: tocca a una persona, {_late_it(p)}",
     "step_soon": _soon_it,
+    "step_in_experiment": lambda p: f"esperimento {p['experiment']}: {_arm(p, 'it')}",
     "left_out_promised": _out_it("promessi"),
     "left_out_disputed": _out_it("contestati"),
     "left_out_planned": _out_it("in un piano di rientro"),
@@ -230,6 +238,7 @@ EN: dict[str, Wording] = {
     "step_again": lambda p: f"{_step_en(p)}: again, no further step is due yet",
     "step_person": lambda p: f"{_step_en(p)}: for a person to do, {_late_en(p)}",
     "step_soon": _soon_en,
+    "step_in_experiment": lambda p: f"experiment {p['experiment']}: {_arm(p, 'en')}",
     "left_out_promised": _out_en("promised"),
     "left_out_disputed": _out_en("disputed"),
     "left_out_planned": _out_en("in a payment plan"),

@@ -373,6 +373,12 @@ def step_text(step: Step) -> str:
     return "\n".join(tables)
 
 
+def step_of(text: str) -> Step:
+    """The step of a text that ``step_text`` made."""
+    data = tomllib.loads(text, parse_float=_exact)
+    return _step(Section(data["step"][0], Sheet(lines_of(text)), "step", "", 1))
+
+
 def _told_when(when: When) -> dict[str, Any]:
     return {
         "classes": when.classes or None,

@@ -5,28 +5,33 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 from django.db import transaction
 
 from saldo import __version__
-from saldo.collection.planning import keep_actions
+from saldo.collection.experiment_changes import enter
+from saldo.collection.planning import alternatives_json, keep_actions
 from saldo.collection.playbook_actions import counts, keep_plan, plan_json
 from saldo.core.context import Context
 from saldo.flows.apply_cash import apply_new_lines
 from saldo.flows.ask_surveys import queue_surveys
 from saldo.flows.books import gather_book
 from saldo.flows.collect_time import settle
+from saldo.flows.desk_facts import desk_of_day
 from saldo.flows.expected_cash import expect_cash
+from saldo.flows.experiments import watch
 from saldo.flows.facts import gather
 from saldo.flows.item_reasons import with_reasons
 from saldo.flows.plan_actions import plan_actions
 from saldo.flows.plan_outreach import outreach_of
+from saldo.flows.plans import look_after
 from saldo.flows.queue_messages import queue_automatic, queue_thanks
 from saldo.flows.record_measures import measure
 from saldo.flows.score_portfolio import score_portfolio, version_of
 from saldo.flows.score_risk import RiskOfDay, risk_version, score_risk
+from saldo.flows.share_work import with_collectors
 from saldo.identity.models import DayRun
 from saldo.identity.operations import fix_known_at, open_day_run, record_event
 from saldo.identity.queries import CompanyRow, companies, last_recorded_at, latest_day_run
@@ -56,12 +61,14 @@ class DayResult:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Everything that a day says. model_version_id: what its forecasts come from. outreach: PLAN."""
+    """Everything that a day says. model_version_id: what its forecasts come from. outreach: PLAN. entrants:
+    ENTRANTS of experiments."""
 
     model_version_id: int
     forecasts: pl.DataFrame
     worklist: pl.DataFrame
     outreach: pl.DataFrame
+    entrants: pl.DataFrame
     risk: RiskOfDay
     figures: list[MeasureValue]
     weeks: pl.DataFrame
@@ -80,6 +87,10 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         settle(ctx, company_id)
         # Whoever paid by a line that nobody has looked at would be asked to pay again.
         apply_new_lines(ctx, company_id)
+        if ctx.as_of <= _today(ctx):
+            # A look ahead ends nobody's plan.
+            look_after(ctx, company_id)
+            watch(ctx, company_id)
     ctx = (
         replace(ctx, known_at=last.known_at, company_id=company_id)
         if rerun
@@ -91,8 +102,9 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
     later = (last_recorded_at(company_id) or ctx.known_at) > ctx.known_at
     is_new = last is None or last.digest != digest
     run = _kept(ctx, day, last.version + 1 if last else 1, digest) if is_new else last
-    if ctx.as_of == ctx.clock().astimezone(LEGAL_ZONE).date():
+    if ctx.as_of == _today(ctx):
         now = replace(ctx, known_at=None)
+        enter(now, company_id, day.entrants)
         queue_automatic(now, company_id, run.id)
         queue_thanks(now, company_id)
         queue_surveys(now, company_id)
@@ -100,6 +112,10 @@ def run_day(ctx: Context, company_id: int, refresh: bool = False) -> DayResult:
         run.id, company.code, run.version, run.known_at, day.worklist.height, day.forecasts.height, is_new,
         later, counts(run.id),
     )  # fmt: skip
+
+
+def _today(ctx: Context) -> date:
+    return ctx.clock().astimezone(LEGAL_ZONE).date()
 
 
 def run_days(ctx: Context, refresh: bool = False) -> list[DayResult]:
@@ -113,7 +129,9 @@ def day_of(ctx: Context, company: CompanyRow) -> Day:
     scored = score_portfolio(ctx, facts, book)
     risk = score_risk(ctx, book)
     outreach = outreach_of(ctx, company, facts, scores=risk.scores)
-    worklist = plan_actions(facts, scored.forecasts, company.currency, outreach)
+    desk = desk_of_day(ctx, facts, book, scored.forecasts)
+    ranked = plan_actions(facts, scored.forecasts, company.currency, outreach, desk)
+    worklist = with_collectors(ctx, ranked, company.currency)
     # A cold start is asked about its own day only: the past would be fitted on what came after it.
     learnt = None if scored.version_id is None else scored.fitted
     return Day(
@@ -121,6 +139,7 @@ def day_of(ctx: Context, company: CompanyRow) -> Day:
         forecasts=with_reasons(scored, book, worklist),
         worklist=worklist,
         outreach=outreach.plan,
+        entrants=outreach.entrants,
         risk=risk,
         figures=measure(facts),
         weeks=expect_cash(book, learnt, scored.landmarks, scored.curves, ctx.as_of, company.code),
@@ -155,8 +174,9 @@ def _digest(day: Day) -> str:
 
 def _told(day: Day) -> Iterator[pl.DataFrame]:
     reasons = pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join("\n")
+    others = alternatives_json(pl.col("alternatives"))
     yield day.forecasts.sort("item_id")
-    yield day.worklist.with_columns(reasons).sort("currency", "rank")
+    yield day.worklist.with_columns(reasons, others.alias("alternatives")).sort("currency", "rank")
     yield plan_json(day.outreach)
     yield day.risk.scores.sort("account_id")
     yield day.risk.warnings.sort("account_id", "code")

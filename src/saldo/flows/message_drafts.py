@@ -32,6 +32,7 @@ from saldo.core.playbook import (
     PORTAL,
     REMINDER,
     WRITTEN,
+    Arm,
     Step,
 )
 from saldo.core.preferences import ATTACHED
@@ -64,7 +65,8 @@ NO_WORDS, OVERTAKEN, NOT_WRITTEN = "action_no_words", "action_overtaken", "actio
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a playbook decided for an account on a day. items: as PlaybookAction keeps them."""
+    """What a playbook decided for an account on a day. items: as PlaybookAction keeps them. arm: what an
+    experiment's arm does otherwise in the words."""
 
     action_id: int | None
     account_id: int
@@ -80,6 +82,7 @@ class Ask:
     contact_id: int | None
     day: date
     items: tuple[Mapping[str, Any], ...]
+    arm: Arm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def _ask(action: PlaybookAction, step: Step | None) -> Ask:
         contact_id=action.contact_id,
         day=action.day_run.as_of,
         items=tuple(action.items),
+        arm=step.arm(action.arm) if step else None,
     )
 
 
@@ -272,7 +276,8 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
     if template is None or (words is None and not _is_good(template.template, ask.purpose)):
         params = {"template": ask.template, "channel": ask.channel}
         return Refused(ask.action_id, ask.account_id, NO_WORDS, params)
-    said = words or filled(template.template, facts, ask.channel, language)
+    own = _with_subject(template.template, ask.arm, language)
+    said = words or filled(own, facts, ask.channel, language)
     draft = Draft(
         company_id=ctx.company_id,
         account_id=ask.account_id,
@@ -300,6 +305,11 @@ def _prepared(ctx: Context, ask: Ask, now: Moment, words: Rendered | None) -> Pr
     )
     left = tuple((each.line.number, each.mills, why.code) for each, why in _left_out_of(ask, now, lines))
     return Prepared(draft, left)
+
+
+def _with_subject(template: Template, arm: Arm | None, language: str) -> Template:
+    subject = arm.subject.get(language, "") if arm else ""
+    return replace(template, subject=subject) if subject else template
 
 
 @lru_cache(maxsize=256)
@@ -367,7 +377,7 @@ def _facts(ctx: Context, ask: Ask, now: Moment, way: Way, lines: tuple[Line, ...
         credits_mills=credits_besides(now, key, left),
         left_out=tuple(each for each, _ in left),
         previous_date=max(written, default=None),
-        portal_link=portal_url(token),
+        portal_link=portal_url(token) if ask.arm is None or ask.arm.payment_link else "",
         # Who may not be written to any more is no question of a formal demand.
         opt_out_link="" if ask.purpose == FORMAL_NOTICE else opt_out_url(token),
     )

@@ -8,7 +8,7 @@ askable_now         what may be asked of some accounts at this moment, for the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
@@ -22,8 +22,10 @@ from saldo.analytics.askable import (
     left_out,
     with_asked,
 )
-from saldo.analytics.playbook_plan import plan
+from saldo.analytics.playbook_arms import ENTRANTS
+from saldo.analytics.playbook_plan import newcomers, plan
 from saldo.analytics.playbook_ways import MONTH_DAYS
+from saldo.collection.experiments import trials
 from saldo.collection.holds import holds_in_force
 from saldo.collection.planning import last_contacts
 from saldo.collection.playbooks import in_force
@@ -52,12 +54,14 @@ INSOLVENCY = "insolvency"
 @dataclass(frozen=True, slots=True)
 class Outreach:
     """plan: PLAN. items: ASKABLE, every open debit. left_out: LEFT_OUT, what of it is not asked and why.
-    written: account_id, track, channel, step of the messages that go today or went today ("" for step)."""
+    written: account_id, track, channel, step of the messages that go today or went today ("" for step).
+    entrants: ENTRANTS, customers who come into experiments today."""
 
     plan: pl.DataFrame
     items: pl.DataFrame
     left_out: pl.DataFrame
     written: pl.DataFrame
+    entrants: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ENTRANTS))
 
 
 def plan_outreach(
@@ -104,20 +108,27 @@ def outreach_of(
         empty = pl.DataFrame(schema=PLAN)
         return Outreach(empty, askable, out, _written(empty, sent, ctx.as_of))
     live = rules.cutover_date is not None and ctx.as_of >= rules.cutover_date
+    accounts, until = accounts_of(ctx, company, facts, scores), known_until(ctx, company.id)
+    waits, tried = pauses(ctx, rules), trials(ctx)
     planned = plan(
         chosen,
-        accounts_of(ctx, company, facts, scores),
+        accounts,
         askable,
         sent,
         ways(ctx),
         ctx.as_of,
-        known_until(ctx, company.id),
+        until,
         rules,
         live if is_live is None else is_live,
         out,
-        pauses(ctx, rules),
+        waits,
+        tried,
     )
-    return Outreach(planned, askable, out, _written(planned, sent, ctx.as_of))
+    written = _written(planned, sent, ctx.as_of)
+    if not live or playbooks is not None or not tried.running:
+        return Outreach(planned, askable, out, written)
+    come = newcomers(chosen, accounts, askable, sent, ctx.as_of, until, rules, waits, tried)
+    return Outreach(planned, askable, out, written, come)
 
 
 def _written(planned: pl.DataFrame, sent: pl.DataFrame, as_of: date) -> pl.DataFrame:
