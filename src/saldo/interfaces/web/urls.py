@@ -8,6 +8,7 @@ from saldo.interfaces.web.views import (
     accounts,
     approvals,
     banks,
+    calls,
     cash,
     cash_settings,
     contacts,
@@ -27,6 +28,7 @@ from saldo.interfaces.web.views import (
     sending,
     session,
     settings,
+    surveys,
     unapplied,
     wordings,
     worklist,
@@ -42,6 +44,12 @@ urlpatterns = [
     path("accounts/<int:account_id>/statement/", accounts.statement_page, name="statement"),
     path("accounts/<int:account_id>/lines/", accounts.account_lines, name="account_lines"),
     path("accounts/<int:account_id>/outcome/", worklist.record, name="outcome"),
+    path("accounts/<int:account_id>/call/", calls.call_page, name="call"),
+    path("accounts/<int:account_id>/call/at-work/", calls.at_work_page, name="at_work"),
+    path(
+        "accounts/<int:account_id>/call/<int:outcome_id>/recording/", calls.recording_page, name="recording"
+    ),
+    path("worklist/day/", calls.typed_day_page, name="typed_day"),
     path("accounts/<int:account_id>/write/", approvals.compose_page, name="compose"),
     path("accounts/<int:account_id>/promise/", relations.promise_page, name="add_promise"),
     path(
@@ -142,5 +150,6 @@ urlpatterns = [
     path("l/c/<str:signed>", links.click, name="link_click"),
     path("l/o/<str:signed>.gif", links.look, name="link_open"),
     path("l/x/<str:signed>", links.opt_out, name="link_opt_out"),
+    path("l/s/<str:signed>", surveys.survey_page, name="link_survey"),
     path("login/language/", session.choose_language, name="choose_language"),
 ]
