@@ -20,6 +20,7 @@ from saldo.core.sending import CASH_FIRST, DISPUTED, HELD, PLANNED, PROMISED, Se
 from saldo.disputes.operations import end_dispute, open_deduction, open_dispute
 from saldo.disputes.queries import disputes_of, objections
 from saldo.flows import blocks as flow
+from saldo.flows.judged_promises import promise_entries
 from saldo.identity.operations import ensure_model_version, stamped
 from saldo.identity.queries import events_of
 from saldo.ledger import entries
@@ -62,8 +63,10 @@ class Case:
         found = flow.covers(self.ctx(day)).filter(account_id=self.account)
         return sorted((row["code"], row["mills"]) for row in found.iter_rows(named=True))
 
-    def promise(self, by: date, mills: int | None = None, *items: int, day: date = DAY) -> int:
-        return record_promise(self.ctx(day), self.account, "EUR", by, mills, items)
+    def promise(
+        self, by: date, mills: int | None = None, *items: int, day: date = DAY, replaces: bool = False
+    ) -> int:
+        return record_promise(self.ctx(day), self.account, "EUR", by, mills, items, replaces=replaces)
 
 
 @pytest.fixture
@@ -109,31 +112,38 @@ def test_a_promise_is_waited_for_until_its_tolerance_and_until_the_statements_re
     assert case.blocked(date(2026, 3, 19)) == {}
     states = flow.account_states(case.ctx(date(2026, 3, 19)), RULES)
     assert states.rows() == [(case.account, "broken", False, False)]
-    broken = flow.broken_promises(case.ctx(date(2026, 3, 19)), RULES)
+    broken = promise_entries(case.ctx(date(2026, 3, 19)), rules=RULES)
     assert broken.rows() == [(case.account, "promise_broken", date(2026, 3, 19))]
     # A statement to the 17th: whether it was kept on the 18th nobody knows.
     case.world._statement("S1", to_date=date(2026, 3, 17))
     assert flow.booked_until(case.ctx()) == date(2026, 3, 17)
     assert case.blocked(date(2026, 3, 25)) == {case.first: 400_000}
-    assert flow.broken_promises(case.ctx(date(2026, 3, 25)), RULES).is_empty()
+    assert promise_entries(case.ctx(date(2026, 3, 25)), rules=RULES).is_empty()
 
 
 def test_a_new_promise_takes_the_place_of_the_older_ones_part(case: Case) -> None:
     old = case.promise(date(2026, 3, 12), None, case.first, case.second)
-    new = case.promise(date(2026, 3, 20), None, case.first)
+    refused("item_promised", case.promise, date(2026, 3, 20), None, case.first)
+    refused("item_promised", case.promise, date(2026, 3, 20))
+    new = case.promise(date(2026, 3, 20), None, case.first, replaces=True)
     parts = flow.blocks(case.ctx(), RULES).sort("item_id").select("item_id", "ref").rows()
     assert parts == [(case.first, new), (case.second, old)]
-    third = case.promise(date(2026, 3, 25), 1_400_000)
-    told = {row.id: row.state for row in promises_of(case.ctx(), case.account)}
-    assert told == {old: "replaced", new: "replaced", third: "open"}
+    third = case.promise(date(2026, 3, 25), 1_400_000, replaces=True)
+    told = {row.id: (row.state, row.ended) for row in promises_of(case.ctx(), case.account)}
+    assert told == {old: ("void", "replaced"), new: ("void", "replaced"), third: ("open", "")}
+    # What had never been promised replaced nothing.
+    end_promise(case.ctx(), third, "mistake")
+    parts = flow.blocks(case.ctx(), RULES).sort("item_id").select("item_id", "ref").rows()
+    assert parts == [(case.first, new), (case.second, old)]
 
 
-def test_the_level_counts_promises_whose_day_went_by_unpaid(case: Case) -> None:
+def test_the_level_counts_promises_that_are_put_off(case: Case) -> None:
     case.promise(date(2026, 3, 12), None, case.first)
-    case.promise(date(2026, 3, 16), None, case.first, day=date(2026, 3, 14))
-    case.promise(date(2026, 3, 30), None, case.first, day=date(2026, 3, 15))
+    case.promise(date(2026, 3, 16), None, case.first, day=date(2026, 3, 14))  # its day had gone by
+    case.promise(date(2026, 3, 30), None, case.first, day=date(2026, 3, 15), replaces=True)  # a later day
+    case.promise(date(2026, 3, 29), None, case.first, day=date(2026, 3, 15), replaces=True)  # an earlier one
     rows = promises_of(case.ctx(date(2026, 3, 15)), case.account)
-    assert [row.level for row in rows] == [1, 2, 1]  # newest first: the second was not broken when replaced
+    assert [row.level for row in rows] == [3, 3, 2, 1]
 
 
 def test_promises_that_cannot_be_are_refused(case: Case) -> None:

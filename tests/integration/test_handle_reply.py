@@ -53,7 +53,7 @@ def test_a_promise_with_one_key_and_back(world: World, reads: Reads) -> None:
         dismiss(context(), number)
     assert caught.value.code == "reply_handled"
     reopen(context(), number)
-    assert [one.state for one in promises_of(context(), world.account_id)] == ["mistake"]
+    assert [one.ended for one in promises_of(context(), world.account_id)] == ["mistake"]
     assert replies.row_of(context(), number).is_waiting
 
 

@@ -4,6 +4,8 @@ reached_until       the day to which the bank statements reach
 announced           payments that customers announced and that no bank line has brought
 waiting_lines       bank lines at the cash desk that seem to be an account's
 waiting_parts       the items that such lines seem to pay
+waiting_money       such lines with their days
+reached_on          the day on which the statements came to reach a day
 """
 
 from __future__ import annotations
@@ -49,6 +51,27 @@ SELECT max(reached), min(reached) FILTER (WHERE is_in_use) FROM (
        AND (NOT s.is_quarantined OR EXISTS (SELECT 1 FROM cash_statementrelease r
                                              WHERE r.statement_id = s.id AND r.recorded_at <= %(known_at)s))
      GROUP BY b.id) each
+"""
+# Each statement of the accounts that decide, with the day on which it was read.
+_REACHES = """
+SELECT b.id, coalesce(s.to_date, s.closing_date),
+       ((coalesce((SELECT min(r.recorded_at) FROM cash_statementrelease r WHERE r.statement_id = s.id),
+                  s.recorded_at)) AT TIME ZONE 'Europe/Rome')::date
+  FROM cash_bankaccount b JOIN cash_statement s ON s.bank_account_id = b.id
+ WHERE s.kind = 'booked' AND s.recorded_at <= %(known_at)s
+   AND coalesce(s.to_date, s.closing_date) >= %(first)s
+   AND (%(company_id)s::int IS NULL OR b.company_id = %(company_id)s)
+   AND (NOT s.is_quarantined OR EXISTS (SELECT 1 FROM cash_statementrelease r
+                                         WHERE r.statement_id = s.id AND r.recorded_at <= %(known_at)s))
+ ORDER BY 1, 3, 2
+"""
+MONEY = {
+    "account_id": pl.Int64, "currency": pl.String, "mills": pl.Int64, "booked_date": pl.Date,
+    "entered": pl.Int64,
+}  # fmt: skip
+_LINE_DAYS = """
+SELECT t.id, t.currency, t.booking_date, (extract(epoch FROM t.recorded_at) * 1000000)::bigint
+  FROM cash_banktransaction t WHERE t.id = ANY(%(lines)s::bigint[])
 """
 _ADVICES_SCHEMA = {
     "id": pl.Int64, "company_id": pl.Int64, "currency": pl.String, "day": pl.Date, "mills": pl.Int64,
@@ -165,6 +188,40 @@ def reached_until(ctx: Context) -> date | None:
         cursor.execute(_REACHED, _params(ctx, None))
         ((furthest, least),) = cursor.fetchall()
     return least or furthest
+
+
+def reached_on(ctx: Context, days: Sequence[date]) -> dict[date, date]:
+    """For each of the days that the statements reach: the day on which the last of the accounts that get so
+    far was read so far."""
+    if not days:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_REACHES, {**_params(ctx, None), "first": min(days)})
+        rows = cursor.fetchall()
+    found = {}
+    for day in set(days):
+        firsts: dict[int, date] = {}
+        for account, reach, read in rows:
+            if reach >= day:
+                firsts.setdefault(account, read)
+        if firsts:
+            found[day] = max(firsts.values())
+    return found
+
+
+def waiting_money(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """MONEY: bank lines at the cash desk that seem to be an account's, or to pay its items. entered: when the
+    line was read, in microseconds since 1970."""
+    own = waiting_lines(ctx, account_ids).select("account_id", "mills", "ref")
+    of_items = waiting_parts(ctx, account_ids).group_by("account_id", "ref").agg(pl.col("mills").sum())
+    lines = pl.concat([own, of_items.select(own.columns)]).group_by("account_id", "ref").agg(
+        pl.col("mills").max()
+    )  # fmt: skip
+    if lines.is_empty():
+        return pl.DataFrame(schema=MONEY)
+    schema = {"ref": pl.Int64, "currency": pl.String, "booked_date": pl.Date, "entered": pl.Int64}
+    days = copy_out(_LINE_DAYS, {"lines": lines["ref"].unique().to_list()}, schema)
+    return lines.join(days, on="ref").select(*MONEY).sort("account_id", "booked_date")
 
 
 def announced(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:

@@ -12,11 +12,14 @@ from typing import Any
 
 from saldo.core import (
     behavior_reasons,
+    call_words,
     cash_reasons,
     forecast_reasons,
     mail_reasons,
     model_reasons,
+    plan_reasons,
     playbook_reasons,
+    priority_reasons,
     reply_reasons,
     risk_reasons,
     warning_reasons,
@@ -144,6 +147,7 @@ _IT: dict[str, Wording] = {
     "callback": _since_it("richiamata concordata, in attesa"),
     "reply_waiting": _since_it("ha risposto e aspetta"),
     "promise_broken": _since_it("promessa non mantenuta"),
+    "promise_partly_kept": _since_it("promessa mantenuta solo in parte"),
     "insoluto": lambda p: f"insoluto: tornato dalla banca {_on_it(p['since'])}",
     "more_value_per_minute": lambda p: (
         f"viene prima del successivo perché un minuto qui rende {_rate(p, 'it', 'value_mills')} "
@@ -176,6 +180,7 @@ _EN: dict[str, Wording] = {
     "callback": _since_en("agreed callback, waiting"),
     "reply_waiting": _since_en("has replied and is waiting"),
     "promise_broken": _since_en("promise broken"),
+    "promise_partly_kept": _since_en("promise kept in part only"),
     "insoluto": lambda p: f"came back unpaid from the bank on {date_text(p['since'], 'en')}",
     "more_value_per_minute": lambda p: (
         f"comes before the next one because a minute here is worth {_rate(p, 'en', 'value_mills')} "
@@ -202,7 +207,7 @@ _EN: dict[str, Wording] = {
 
 _OTHERS = (
     cash_reasons, risk_reasons, behavior_reasons, warning_reasons, model_reasons, forecast_reasons,
-    playbook_reasons, mail_reasons, reply_reasons,
+    playbook_reasons, mail_reasons, reply_reasons, plan_reasons, priority_reasons, call_words,
 )  # fmt: skip
 WORDINGS: dict[str, dict[str, Wording]] = {
     "it": _IT | {code: wording for each in _OTHERS for code, wording in each.IT.items()},

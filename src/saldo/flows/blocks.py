@@ -5,7 +5,6 @@ be paid already. Read for a whole portfolio at once, as of a day and as known at
     covers              COVERS: money that could cover what an account owes
     booked_until        the day to which the bank statements reach
     account_states      whether an account has a promise, a dispute, a plan
-    broken_promises     for the dated block of the worklist
 
 docs/rules/promises.md says what each takes, docs/rules/playbooks.md what follows.
 """
@@ -23,6 +22,7 @@ from saldo.cash.collections import in_flight
 from saldo.cash.expected import announced, reached_until, waiting_lines, waiting_parts
 from saldo.collection.holds import holds_in_force
 from saldo.core.context import Context
+from saldo.core.promises import OPEN, UNKEPT
 from saldo.core.sending import (
     CASH_FIRST,
     DISPUTED,
@@ -33,6 +33,7 @@ from saldo.core.sending import (
     SendingRules,
 )
 from saldo.disputes.queries import deduction_parts, dispute_parts
+from saldo.flows.judged_promises import judgements
 from saldo.ledger.owed import balances, open_debits
 from saldo.ledger.queries import open_items
 from saldo.promises.queries import plan_parts, promise_parts
@@ -46,7 +47,6 @@ STATES = {
     "has_dispute": pl.Boolean,
     "has_plan": pl.Boolean,
 }
-BROKEN = {"account_id": pl.Int64, "code": pl.String, "date": pl.Date}
 Accounts = Sequence[int] | None
 
 
@@ -107,13 +107,14 @@ def covers(ctx: Context, account_ids: Accounts = None, items: pl.DataFrame | Non
 
 
 def account_states(ctx: Context, rules: SendingRules, account_ids: Accounts = None) -> pl.DataFrame:
-    """STATES of the accounts that have any. promise: "open" (something of one is waited for), "broken"
-    (nothing is, and something of one whose time is over was not paid) or "none"."""
-    until = booked_until(ctx)
-    left = _remaining(ctx, promise_parts(ctx, account_ids))
-    waited = left.with_columns(waits=_is_waited_for(ctx, rules, until))
-    promises = waited.group_by("account_id").agg(
-        promise=pl.when(pl.col("waits").any()).then(pl.lit("open")).otherwise(pl.lit("broken"))
+    """STATES of the accounts that have any. promise: "open" (one is waited for), "broken" (none is, and of
+    one that was not kept, or in part only, something is still owed) or "none"."""
+    judged = judgements(ctx, account_ids, rules).filter(pl.col("left_mills") > 0)
+    is_open = (pl.col("state") == OPEN) & (pl.col("ended") == "")
+    promises = (
+        judged.filter(is_open | pl.col("state").is_in(list(UNKEPT)))
+        .group_by("account_id")
+        .agg(promise=pl.when(is_open.any()).then(pl.lit("open")).otherwise(pl.lit("broken")))
     )
     disputes = pl.concat([dispute_parts(ctx, account_ids), deduction_parts(ctx, account_ids)])
     still = balances(ctx, disputes["item_id"].unique().to_list()).filter(pl.col("balance_mills") > 0)
@@ -126,20 +127,6 @@ def account_states(ctx: Context, rules: SendingRules, account_ids: Accounts = No
         .join(planned.unique(), on="account_id", how="left")
         .with_columns(pl.col("promise").fill_null("none"), pl.col("has_dispute", "has_plan").fill_null(False))
         .select(*STATES)
-        .sort("account_id")
-    )
-
-
-def broken_promises(ctx: Context, rules: SendingRules, account_ids: Accounts = None) -> pl.DataFrame:
-    """BROKEN (code "promise_broken"): accounts with a broken promise, from the day after its tolerance."""
-    until = booked_until(ctx)
-    left = _remaining(ctx, promise_parts(ctx, account_ids))
-    over = left.filter(~_is_waited_for(ctx, rules, until))
-    day = pl.col("promised_date") + timedelta(days=rules.promise_tolerance_days + 1)
-    return (
-        over.group_by("account_id")
-        .agg(date=day.max())
-        .select("account_id", pl.lit("promise_broken").alias("code"), "date")
         .sort("account_id")
     )
 

@@ -10,12 +10,13 @@ import polars as pl
 from saldo.cash.collections import in_flight, returned_receipts
 from saldo.collection.planning import dated_entries, last_contacts
 from saldo.core.context import Context
-from saldo.flows.blocks import broken_promises
+from saldo.disputes.queries import overdue_disputes
 from saldo.flows.books import payments_known_from
+from saldo.flows.judged_promises import promise_entries
+from saldo.flows.plans import plan_entries
 from saldo.ledger.queries import daily_sales, first_document_date, open_items, payment_history
 from saldo.outreach.history import message_contacts
 from saldo.outreach.replies import waiting_accounts
-from saldo.outreach.settings import rules_of
 from saldo.parties.frames import account_frame
 
 SALES_WINDOW_DAYS = 90
@@ -59,10 +60,13 @@ def gather(ctx: Context) -> Facts:
         sales=daily_sales(ctx, ctx.as_of - timedelta(days=SALES_WINDOW_DAYS)),
         dated=pl.concat(
             [
+                # Judged before the call-backs of the day are put together: who broke its word is on the list.
+                _not_contacted(promise_entries(ctx), people),
+                _not_contacted(plan_entries(ctx), people),
                 dated_entries(ctx),
                 _not_contacted(_returned(ctx, items), people),
-                _not_contacted(broken_promises(ctx, rules_of(ctx.company_id, ctx.known_at)), people),
                 _replies(ctx),
+                overdue_disputes(ctx),
             ]
         ),
         contacts=_last_contacts(people, message_contacts(ctx)),

@@ -3,7 +3,7 @@
     promise_parts, plan_parts       frames: what was promised of each item and still counts
     acknowledgements                what was promised in writing, for prescription
     promises_told                   PROMISES of a Book: every promise ever given, for features
-    promises_of, plans_of           one account's, for people
+    promises_of                     one account's, for people (its plans: promises.plan_facts)
 
 Of an item the newest promise counts: a later one takes the place of the part before it.
 """
@@ -21,18 +21,15 @@ import polars as pl
 from saldo.analytics.book import PROMISES
 from saldo.core.context import Context
 from saldo.core.money import from_mills, to_mills
-from saldo.core.promises import is_waited_for, remaining_mills
+from saldo.core.promises import MISTAKE, VOID, remaining_mills
 from saldo.core.sending import SendingRules
 from saldo.identity.models import Grant
 from saldo.ledger.owed import balances
-from saldo.promises.models import PaymentPlan, Promise
+from saldo.promises.judging import KNOWN, NO_MISTAKE, OF_ACCOUNTS, TOLERANCE_DAYS, judgements
+from saldo.promises.models import Promise
 from saldo.storage.frames import copy_out
 
 MAY_PROMISE = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
-# States of a promise as people see it. Whether it was kept to the cent, and by cash, is judged elsewhere.
-# Where the caller does not know the company's own setting.
-TOLERANCE_DAYS = SendingRules().promise_tolerance_days
-OPEN, BROKEN, SETTLED = "open", "broken", "settled"
 
 PARTS = {
     "promise_id": pl.Int64,
@@ -60,19 +57,15 @@ ACKNOWLEDGED = {
     "ref": pl.Int64,
     "document_id": pl.Int64,
 }
-_KNOWN = "{0}.effective_date <= %(as_of)s AND {0}.recorded_at <= %(known_at)s"
-_OF = """
-   AND (%(company_id)s::int IS NULL OR p.company_id = %(company_id)s)
-   AND (%(accounts)s::bigint[] IS NULL OR p.account_id = ANY(%(accounts)s::bigint[]))
-"""
 _PROMISES = f"""
 SELECT p.id, p.account_id, p.currency, i.item_id, (i.amount * 1000)::bigint,
        (i.balance_before * 1000)::bigint, p.promised_date, p.level
   FROM promises_promise p JOIN promises_promiseitem i ON i.promise_id = p.id
- WHERE {_KNOWN.format("p")} {_OF}
-   AND NOT EXISTS (SELECT 1 FROM promises_promiseend e WHERE e.promise_id = p.id AND {_KNOWN.format("e")})
+ WHERE {KNOWN.format("p")} {OF_ACCOUNTS}
+   AND NOT EXISTS (SELECT 1 FROM promises_promiseend e WHERE e.promise_id = p.id AND {KNOWN.format("e")})
    AND NOT EXISTS (SELECT 1 FROM promises_promiseitem j JOIN promises_promise q ON q.id = j.promise_id
-                    WHERE j.item_id = i.item_id AND q.id > p.id AND {_KNOWN.format("q")})
+                    WHERE j.item_id = i.item_id AND q.id > p.id AND {KNOWN.format("q")}
+                    {NO_MISTAKE.format("q")})
  ORDER BY p.id, i.item_id
 """
 _PLANS = f"""
@@ -80,29 +73,29 @@ SELECT p.id, p.account_id, p.currency, i.item_id, (i.amount * 1000)::bigint,
        (i.balance_before * 1000)::bigint,
        (SELECT max(n.due_date) FROM promises_planinstallment n WHERE n.plan_id = p.id)
   FROM promises_paymentplan p JOIN promises_planitem i ON i.plan_id = p.id
- WHERE {_KNOWN.format("p")} {_OF}
-   AND NOT EXISTS (SELECT 1 FROM promises_planend e WHERE e.plan_id = p.id AND {_KNOWN.format("e")})
+ WHERE {KNOWN.format("p")} {OF_ACCOUNTS}
+   AND NOT EXISTS (SELECT 1 FROM promises_planend e WHERE e.plan_id = p.id AND {KNOWN.format("e")})
  ORDER BY p.id, i.item_id
 """
 # What was promised in writing acknowledges the debt; a mistake of ours does not.
 _ACKNOWLEDGED = f"""
 SELECT i.item_id, p.effective_date, 'promise', p.id, p.document_id
   FROM promises_promise p JOIN promises_promiseitem i ON i.promise_id = p.id
- WHERE p.document_id IS NOT NULL AND {_KNOWN.format("p")} {_OF}
+ WHERE p.document_id IS NOT NULL AND {KNOWN.format("p")} {OF_ACCOUNTS}
    AND NOT EXISTS (SELECT 1 FROM promises_promiseend e
-                    WHERE e.promise_id = p.id AND e.outcome = 'mistake' AND {_KNOWN.format("e")})
+                    WHERE e.promise_id = p.id AND e.outcome = 'mistake' AND {KNOWN.format("e")})
 UNION ALL
 SELECT i.item_id, p.effective_date, 'plan', p.id, p.document_id
   FROM promises_paymentplan p JOIN promises_planitem i ON i.plan_id = p.id
- WHERE p.document_id IS NOT NULL AND {_KNOWN.format("p")} {_OF}
+ WHERE p.document_id IS NOT NULL AND {KNOWN.format("p")} {OF_ACCOUNTS}
  ORDER BY 1, 2, 4
 """
 _TOLD = f"""
 SELECT p.account_id, i.item_id, p.promised_date, (i.amount * 1000)::bigint, p.effective_date
   FROM promises_promise p JOIN promises_promiseitem i ON i.promise_id = p.id
- WHERE {_KNOWN.format("p")} {_OF}
+ WHERE {KNOWN.format("p")} {OF_ACCOUNTS}
    AND NOT EXISTS (SELECT 1 FROM promises_promiseend e
-                    WHERE e.promise_id = p.id AND e.outcome = 'mistake' AND {_KNOWN.format("e")})
+                    WHERE e.promise_id = p.id AND e.outcome = 'mistake' AND {KNOWN.format("e")})
  ORDER BY p.effective_date, p.id, i.item_id
 """
 
@@ -118,17 +111,24 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True)
 class PromiseRow:
-    """A promise as people see it. state: open, broken or settled (nothing of it is expected any more), or how
-    it ended: withdrawn, replaced, mistake."""
+    """A promise as people see it. state: what became of it (core.promises.STATES); ended: how it ended, ""
+    where it did not: withdrawn, replaced, mistake.
+
+    remaining: what of it is still expected or owed. paid: the cash that counts for it. judged_date: the first
+    day on which it is judged.
+    """
 
     id: int
     account_id: int
     currency: str
     amount: Decimal
     remaining: Decimal
+    paid: Decimal
     promised_date: date
+    judged_date: date
     level: int
     state: str
+    ended: str
     items: tuple[PartRow, ...]
     note: str
     document_id: int | None
@@ -136,34 +136,10 @@ class PromiseRow:
     actor: str
     recorded_at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class InstallmentRow:
-    number: int
-    due_date: date
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """A plan as people see it. state: open, settled or how it ended. due: what should have been paid by the
-    day; late: the part of it that was not."""
-
-    id: int
-    account_id: int
-    currency: str
-    amount: Decimal
-    remaining: Decimal
-    due: Decimal
-    late: Decimal
-    state: str
-    installments: tuple[InstallmentRow, ...]
-    items: tuple[PartRow, ...]
-    note: str
-    document_id: int | None
-    effective_date: date
-    actor: str
-    recorded_at: datetime
+    @property
+    def may_end(self) -> bool:
+        """Whether it can still be taken back."""
+        return not self.ended and bool(self.remaining)
 
 
 def _params(ctx: Context, account_ids: Sequence[int] | None) -> dict[str, Any]:
@@ -203,63 +179,45 @@ def promises_of(
     account_id: int,
     tolerance_days: int = TOLERANCE_DAYS,
     booked_until: date | None = None,
+    waiting: pl.DataFrame | None = None,
 ) -> list[PromiseRow]:
-    """The account's promises, newest first. The caller has checked the account's scope."""
+    """The account's promises, newest first. The caller has checked the account's scope.
+
+    booked_until, waiting: as ``judging.judgements`` takes them; flows.judged_promises knows them.
+    """
     found = list(
         Promise.objects.filter(account_id=account_id, effective_date__lte=ctx.as_of)
-        .select_related("end").prefetch_related("items").order_by("-id")
+        .prefetch_related("items").order_by("-id")
     )  # fmt: skip
     if ctx.known_at is not None:
         found = [one for one in found if one.recorded_at <= ctx.known_at]
+    rules = SendingRules(promise_tolerance_days=tolerance_days)
+    judged = {
+        row["promise_id"]: row
+        for row in judgements(ctx, [account_id], rules, booked_until, waiting).iter_rows(named=True)
+    }
     now = _balances(ctx, [part.item_id for one in found for part in one.items.all()])
     counting = set(promise_parts(ctx, [account_id]).select("promise_id", "item_id").iter_rows())
-    rows = []
-    for one in found:
-        parts = tuple(
-            _part(part, now, (one.id, part.item_id) in counting)
-            for part in sorted(one.items.all(), key=lambda part: part.item_id)
-        )
-        remaining = sum((part.remaining for part in parts), Decimal(0))
-        waited = is_waited_for(one.promised_date, tolerance_days, ctx.as_of, booked_until)
-        state = _ended(one, ctx) or (SETTLED if not remaining else OPEN if waited else BROKEN)
-        rows.append(
-            PromiseRow(
-                one.id, one.account_id, one.currency, one.amount, remaining, one.promised_date, one.level,
-                state, parts, one.note, one.document_id, one.effective_date, one.actor, one.recorded_at,
-            )
-        )  # fmt: skip
-    return rows
+    return [_row(one, judged.get(one.id), now, counting) for one in found]
 
 
-def plans_of(ctx: Context, account_id: int) -> list[PlanRow]:
-    """The account's plans, newest first. The caller has checked the account's scope."""
-    found = list(
-        PaymentPlan.objects.filter(account_id=account_id, effective_date__lte=ctx.as_of)
-        .select_related("end").prefetch_related("items", "installments").order_by("-id")
+def _row(
+    one: Any, judged: dict[str, Any] | None, now: dict[int, int], counting: set[tuple[int, int]]
+) -> PromiseRow:
+    """judged: None of what was recorded by mistake."""
+    parts = tuple(
+        _part(part, now, (one.id, part.item_id) in counting)
+        for part in sorted(one.items.all(), key=lambda part: part.item_id)
+    )
+    told = judged or {
+        "paid_mills": 0, "judged_date": one.promised_date, "state": VOID, "ended": MISTAKE, "left_mills": 0
+    }  # fmt: skip
+    return PromiseRow(
+        one.id, one.account_id, one.currency, one.amount,
+        sum((part.remaining for part in parts), Decimal(0)), from_mills(told["paid_mills"]),
+        one.promised_date, told["judged_date"], one.level, told["state"], told["ended"], parts, one.note,
+        one.document_id, one.effective_date, one.actor, one.recorded_at,
     )  # fmt: skip
-    if ctx.known_at is not None:
-        found = [one for one in found if one.recorded_at <= ctx.known_at]
-    now = _balances(ctx, [part.item_id for one in found for part in one.items.all()])
-    rows = []
-    for one in found:
-        ended = _ended(one, ctx)
-        parts = tuple(
-            _part(part, now, not ended) for part in sorted(one.items.all(), key=lambda part: part.item_id)
-        )
-        amount = sum((part.amount for part in parts), Decimal(0))
-        remaining = sum((part.remaining for part in parts), Decimal(0))
-        told = sorted(one.installments.all(), key=lambda each: each.number)
-        due = sum((each.amount for each in told if each.due_date <= ctx.as_of), Decimal(0))
-        late = Decimal(0) if ended else max(Decimal(0), due - (amount - remaining))
-        rows.append(
-            PlanRow(
-                one.id, one.account_id, one.currency, amount, remaining, due, late,
-                ended or (OPEN if remaining else SETTLED),
-                tuple(InstallmentRow(each.number, each.due_date, each.amount) for each in told),
-                parts, one.note, one.document_id, one.effective_date, one.actor, one.recorded_at,
-            )
-        )  # fmt: skip
-    return rows
 
 
 def _balances(ctx: Context, item_ids: Sequence[int]) -> dict[int, int]:
@@ -272,11 +230,3 @@ def _part(part: Any, now: dict[int, int], counts: bool) -> PartRow:
     if counts:
         left = remaining_mills(to_mills(part.amount), to_mills(part.balance_before), now.get(part.item_id, 0))
     return PartRow(part.item_id, part.amount, from_mills(left))
-
-
-def _ended(one: Any, ctx: Context) -> str:
-    """How it ended as far as the context knows; "" if it did not."""
-    end = getattr(one, "end", None)
-    if end is None or end.effective_date > ctx.as_of:
-        return ""
-    return "" if ctx.known_at is not None and end.recorded_at > ctx.known_at else str(end.outcome)

@@ -96,7 +96,10 @@ def _dispute(world: World, told: dict[str, Any], line: Line) -> None:
     row = world.line_of(told["item"])
     mills = to_mills(Decimal(told["amount"])) if told["amount"] else None
     items = [(row["item_id"], mills)]
-    open_dispute(world.context(), row["account_id"], items, told["reason"] or "other", told["note"] or "")
+    claimed = to_mills(Decimal(told["claimed"])) if told["claimed"] else None
+    open_dispute(
+        world.context(), row["account_id"], items, told["reason"] or "other", told["note"] or "", claimed
+    )
 
 
 def _hold(world: World, told: dict[str, Any], line: Line) -> None:
@@ -157,7 +160,7 @@ def _release(world: World, told: dict[str, Any], line: Line) -> None:
 
 
 def _is_open(row: Any) -> bool:
-    return row.may_end if isinstance(row, PromiseRow) else row.state in ("open", "coming")
+    return row.may_end if isinstance(row, PromiseRow) else row.state in ("open", "agreed", "coming")
 
 
 def _items(world: World, text: str | None) -> list[int]:
@@ -334,8 +337,8 @@ OUTREACH_VERBS: dict[str, tuple[str, str, Callable[[World, dict[str, Any], Line]
         "CUSTOMER [CUR] on ITEM, … paying DATE AMOUNT, …", _plan,
     ),
     "dispute": (
-        rf"{_ITEM}(?: (?P<amount>{_M}))?(?: (?P<reason>[a-z_]+))?{_NOTE}", 'ITEM [AMOUNT] [REASON] ["note"]',
-        _dispute,
+        rf"{_ITEM}(?: (?P<amount>{_M}))?(?: claimed (?P<claimed>{_M}))?(?: (?P<reason>[a-z_]+))?{_NOTE}",
+        'ITEM [AMOUNT] [claimed AMOUNT] [REASON] ["note"]', _dispute,
     ),
     "hold": (
         rf"(?:item {_ITEM}|{_ACCOUNT}) until (?P<until>{_D})(?: (?P<reason>[a-z_]+))?",

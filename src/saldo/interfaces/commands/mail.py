@@ -190,6 +190,7 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--date", "day", type=DAY, help="The day promised, paid, or until which to wait.")
 @click.option("--amount", help="The amount promised, paid or disputed.")
 @click.option("--item", "items", type=int, multiple=True, help="An item that it is about; may be repeated.")
+@click.option("--replaces", is_flag=True, help="A promise takes the place of the one there is.")
 @click.option("--reason", help="Of a dispute or a hold.")
 @click.option("--address", help="The address that is wrong or wants no more.")
 @click.option("--note", default="")
@@ -201,6 +202,7 @@ def confirm_command(
     day: datetime | None,
     amount: str | None,
     items: tuple[int, ...],
+    replaces: bool,
     reason: str | None,
     address: str | None,
     note: str,
@@ -217,6 +219,8 @@ def confirm_command(
         raise click.UsageError("nothing is proposed: say with --act what to record")
     fields = dict(proposal.fields) if chosen == proposal.act else {}
     fields |= _given(chosen, day, amount, items, reason, address)
+    if replaces:
+        fields["replaces"] = True
     handling = confirm(ctx, number, chosen, note=note, **fields)
     if as_json:
         print_json({"reply": number, "act": chosen, "handling": handling})

@@ -75,7 +75,8 @@ class Answers:
             items = self._open_items(ctx, account_id, row)
             amount = None if kind == "plan_accepted" else row["promise_cents"] * 10
             amount = None if amount is None else min(amount, sum(items.values()))
-            record_promise(ctx, account_id, CURRENCY, row["promise_date"], amount, tuple(items))
+            record_promise(ctx, account_id, CURRENCY, row["promise_date"], amount, tuple(items),
+                           replaces=True)  # fmt: skip
         elif kind == "dispute":
             disputed = [line for line in row["installments"] if line not in self._settled]
             items = self._open_items(ctx, account_id, {"installments": disputed})

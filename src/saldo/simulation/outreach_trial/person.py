@@ -78,7 +78,10 @@ class Person:
                 lived.by_key[0] += is_right
                 lived.by_key[1] += 1
                 self.acts[f"key {proposal.act}"] += 1
-                done = confirm(ctx, taken.reply_id, proposal.act, **proposal.fields)
+                fields = dict(proposal.fields)
+                if proposal.act == "promise":
+                    fields["replaces"] = True
+                done = confirm(ctx, taken.reply_id, proposal.act, **fields)
             else:
                 act, fields = self._meant(reply, items)
                 self.acts[f"read {act}"] += 1
@@ -99,7 +102,7 @@ class Person:
                 cents = truth["promise_cents"]
                 return "promise", {
                     "promised_date": max(promised, day), "amount_mills": cents * 10 if cents else None,
-                    "item_ids": named,
+                    "item_ids": named, "replaces": True,
                 }  # fmt: skip
             case "dispute":
                 return "dispute", {"item_ids": named, "reason": REASONS.get(truth["reason"] or "", "other")}

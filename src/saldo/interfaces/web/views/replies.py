@@ -37,7 +37,7 @@ MOST_ITEMS = 60
 NOTE_CHARACTERS = 500
 # What a person may make of a reply, in the order of the keys 1-8, and the fields that each act takes.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "promise": ("promised_date", "amount", "items"),
+    "promise": ("promised_date", "amount", "items", "replaces"),
     "paid_claim": ("amount", "paid_date", "items"),
     "dispute": ("reason", "amount", "items"),
     "hold": ("until_date", "reason"),
