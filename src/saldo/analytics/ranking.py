@@ -44,6 +44,7 @@ RANKING_SCHEMA: dict[str, pl.DataType] = {
     "value_per_minute_mills": pl.Int64(),
     "p30": pl.Float64(),
     "overdue_mills": pl.Int64(),
+    "to_collect_mills": pl.Int64(),
     "oldest_days": pl.Int64(),
     "rung": pl.Utf8(),
     "reasons": REASONS,
@@ -194,7 +195,9 @@ def _paused(accounts: pl.DataFrame, last: pl.DataFrame, as_of: date, desk: DeskP
     """With is_skipped (a collector passed it over for a while) and is_resting (contacted some days ago)."""
     grown = pl.col("skip_currency") == pl.col("currency")
     grown = grown & (pl.col("overdue_mills") >= pl.col("skip_overdue_mills") * (1 + pl.col("skip_growth")))
-    rests = (pl.lit(as_of) - pl.col("last_contact")).dt.total_days() < desk.rest_days
+    # What was done today hides the row, or says so itself.
+    since = (pl.lit(as_of) - pl.col("last_contact")).dt.total_days()
+    rests = (since > 0) & (since < desk.rest_days)
     return accounts.join(last, on="account_id", how="left", maintain_order="left").with_columns(
         (pl.col("skip_until").is_not_null() & ~grown.fill_null(False)).alias("is_skipped"),
         rests.fill_null(False).alias("is_resting"),

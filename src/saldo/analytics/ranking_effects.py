@@ -75,8 +75,8 @@ def effects(
     """One row per account, with a factor and a code (null: it may be done) for each action.
 
     accounts: account_id, oldest_due. Also: contacts (of the window), since_due (contacts since the oldest
-    item fell due), unanswered, tries, spoken, delay_reason, delay_day, plan_sign, and of the skip that holds longest
-    skip_reason, skip_until (the day on which it is back), skip_growth, skip_currency, skip_overdue_mills.
+    item fell due), unanswered, tries, spoken, delay_reason, delay_day, plan_sign, and of the skip that holds
+    longest skip_reason, skip_until (the day on which it is back), skip_growth, skip_currency, skip_overdue_mills.
     """
     prior, desk = prior or default_priors().priority, desk or default_desk_prior()
     told = (
@@ -88,6 +88,7 @@ def effects(
         .join(_reach(facts.reachable), on="account_id", how="left")
         .join(_plan_signs(facts, as_of, desk), on="account_id", how="left")
         .with_columns(pl.col("contacts", "since_due", "unanswered", "tries", "spoken").fill_null(0))
+        .with_columns(pl.coalesce("plan_sign", _asked_twice(as_of, desk)).alias("plan_sign"))
     )
     codes = _codes(facts, as_of, desk)
     known = [a.action for a in prior.contacts if a.action in codes]
@@ -140,6 +141,12 @@ def _delays(facts: DeskFacts, as_of: date, desk: DeskPrior) -> pl.DataFrame:
     return facts.delays.filter(pl.col("day") >= as_of - timedelta(days=desk.reason_days)).select(
         "account_id", pl.col("reason").alias("delay_reason"), pl.col("day").alias("delay_day")
     )
+
+
+def _asked_twice(as_of: date, desk: DeskPrior) -> pl.Expr:
+    """Two contacts since it fell due, the first of them long enough ago, brought nothing."""
+    long_ago = pl.col("first_asked") <= as_of - timedelta(days=2 * desk.plan_after_days)
+    return pl.when((pl.col("since_due") > 1) & long_ago).then(pl.lit("asked_twice"))
 
 
 def _rule(desk: DeskPrior, name: str, kind: type[pl.DataType]) -> pl.Expr:
@@ -218,8 +225,8 @@ def _codes(facts: DeskFacts, as_of: date, desk: DeskPrior) -> dict[str, pl.Expr]
     visited = pl.lit(facts.makes_visits) & (pl.col("since_due") > 1)
     visited = visited & ~pl.col("account_id").is_in(list(facts.unvisited))
     asked = pl.col("first_asked") <= as_of - timedelta(days=desk.plan_after_days)
-    had_chance = asked | pl.col("plan_sign").is_in(["broken", "said"])
-    may_plan = (pl.col("plan_sign").is_not_null() & had_chance).fill_null(False)
+    had_chance = (asked | pl.col("plan_sign").is_in(["broken", "said"])).fill_null(False)
+    may_plan = pl.col("plan_sign").is_not_null() & had_chance
     reached = way(EMAIL).is_null() | way(CALL).is_null() | (has_pec & written_before & way(PEC).is_null())
     return {
         EMAIL: way(EMAIL),

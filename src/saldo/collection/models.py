@@ -28,6 +28,8 @@ class Action(models.Model):
     p30 = models.FloatField()
     rung = models.CharField(max_length=12)
     reasons = models.JSONField(default=list)
+    # What of the overdue may be asked today: the rest is promised, disputed, held, in a plan or under way.
+    to_collect = models.DecimalField(max_digits=18, decimal_places=3, default=0, db_default=0)
     # Whose list it is on ("" on everybody's), and whether the day's minutes of that person reach it.
     collector = models.CharField(max_length=150, blank=True, default="", db_default="")
     is_planned = models.BooleanField(default=True, db_default=True)
@@ -36,7 +38,10 @@ class Action(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["day_run", "account", "currency"], name="action_once")]
-        indexes = [models.Index(fields=["day_run", "rank"], name="action_rank")]
+        indexes = [
+            models.Index(fields=["day_run", "rank"], name="action_rank"),
+            models.Index(fields=["day_run", "collector", "rank"], name="action_collector"),
+        ]
 
 
 class Outcome(models.Model):
@@ -94,7 +99,10 @@ class Assignment(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["account", "recorded_at"], name="assignment_account")]
+        indexes = [
+            models.Index(fields=["account", "recorded_at"], name="assignment_account"),
+            models.Index(fields=["recorded_at"], name="assignment_recorded"),
+        ]
 
 
 class Capacity(models.Model):

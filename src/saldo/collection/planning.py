@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from saldo.analytics.book import CONTACTS
+from saldo.collection.desk_facts import IS_CONTACT, STANDING, UNREACHED, standing_params
 from saldo.collection.models import Action
 from saldo.core.context import Context
 from saldo.storage.frames import copy_in, copy_out
@@ -16,56 +17,43 @@ from saldo.storage.frames import copy_in, copy_out
 DATED_SCHEMA = {"account_id": pl.Int64, "code": pl.String, "date": pl.Date}
 KEPT = (
     "account_id", "rank", "block", "minutes", "currency", "value_mills", "value_per_minute_mills",
-    "overdue_mills", "open_mills", "oldest_days", "p30", "rung",
+    "overdue_mills", "to_collect_mills", "open_mills", "oldest_days", "p30", "rung", "collector",
+    "is_planned",
 )  # fmt: skip
 
 
 def dated_entries(ctx: Context) -> pl.DataFrame:
-    """DATED_SCHEMA: accounts whose last outcome asked to come back to them by the day."""
+    """DATED_SCHEMA: accounts whose last outcome asked to come back to them by the day.
+
+    To try again after nobody answered was agreed with nobody: such an account comes back by its value.
+    """
     sql = """
     SELECT account_id, 'callback', follow_up_date FROM (
-        SELECT DISTINCT ON (o.account_id) o.account_id, o.state, o.follow_up_date
+        SELECT DISTINCT ON (o.account_id) o.account_id, o.state, o.follow_up_date, o.result, o.call_back_at
           FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
          WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
            AND o.state <> 'note'
          ORDER BY o.account_id, o.recorded_at DESC, o.id DESC) last
-     WHERE state <> 'undone' AND follow_up_date <= %(as_of)s ORDER BY account_id
+     WHERE state <> 'undone' AND follow_up_date <= %(as_of)s
+       AND (call_back_at IS NOT NULL OR result <> ALL(%(unreached)s)) ORDER BY account_id
     """
-    return copy_out(sql, _of_day(ctx), DATED_SCHEMA)
+    return copy_out(sql, standing_params(ctx) | {"unreached": list(UNREACHED)}, DATED_SCHEMA)
 
 
-# What people recorded as done and did not take back; nothing says by which channel.
-_DONE = """
-SELECT account_id, as_of FROM (
-    SELECT o.account_id, o.as_of, o.state, lead(o.state) OVER w AS next_state
-      FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
-     WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
-       AND (%(accounts)s::bigint[] IS NULL OR o.account_id = ANY(%(accounts)s::bigint[]))
-       AND o.state <> 'note'
-    WINDOW w AS (PARTITION BY o.account_id ORDER BY o.recorded_at, o.id)) each
- WHERE state = 'done' AND coalesce(next_state, '') <> 'undone'
-"""
-
-
-def _of_day(ctx: Context, account_ids: Sequence[int] | None = None) -> dict[str, Any]:
-    return {
-        "company_id": ctx.company_id,
-        "known_at": ctx.known_at or "infinity",
-        "as_of": ctx.as_of,
-        "accounts": None if account_ids is None else list(account_ids),
-    }
+# Contacts that people made and did not take back, by whatever channel.
+_DONE = f"SELECT account_id, as_of FROM ({STANDING}) o WHERE {IS_CONTACT}"
 
 
 def last_contacts(ctx: Context) -> pl.DataFrame:
-    """account_id, last_contact: the day of the last contact that was recorded as done and not taken back."""
+    """account_id, last_contact: the day of the last contact that was recorded and not taken back."""
     sql = f"SELECT account_id, max(as_of) FROM ({_DONE}) done GROUP BY account_id"
-    return copy_out(sql, _of_day(ctx), {"account_id": pl.Int64, "last_contact": pl.Date})
+    return copy_out(sql, standing_params(ctx), {"account_id": pl.Int64, "last_contact": pl.Date})
 
 
 def contacts_made(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
-    """CONTACTS: every contact that was recorded as done and not taken back."""
+    """CONTACTS: every contact that was recorded and not taken back."""
     sql = f"SELECT account_id, 'contact', as_of FROM ({_DONE}) done ORDER BY account_id, as_of"
-    return copy_out(sql, _of_day(ctx, account_ids), CONTACTS)
+    return copy_out(sql, standing_params(ctx, account_ids), CONTACTS)
 
 
 def reasons_json(reasons: list[dict[str, str]]) -> str:
@@ -76,14 +64,29 @@ def reasons_json(reasons: list[dict[str, str]]) -> str:
     )
 
 
+def alternatives_json(alternatives: pl.Expr) -> pl.Expr:
+    """A row's alternatives as they are kept: [{action, minutes, value_mills, gain_mills, code}]."""
+    told = alternatives.list.eval(pl.element().struct.json_encode()).list.join(",")
+    return pl.format("[{}]", told)
+
+
 def keep_actions(day_run_id: int, ranked: pl.DataFrame) -> int:
-    """Store the ranked worklist of a day run. ranked: RANKING_SCHEMA with account_id and open_mills."""
+    """Store the ranked worklist of a day run.
+
+    ranked: RANKING_SCHEMA with account_id, open_mills, collector and is_planned.
+    """
     reasons = pl.Series(
         "reasons", [reasons_json(row) for row in ranked["reasons"].to_list()], dtype=pl.String
     )
     return copy_in(
         "collection_action",
-        ranked.select(*KEPT, pl.col("action").alias("kind"), pl.lit(day_run_id).alias("day_run_id"), reasons),
+        ranked.select(
+            *KEPT,
+            pl.col("action").alias("kind"),
+            pl.lit(day_run_id).alias("day_run_id"),
+            reasons,
+            alternatives_json(pl.col("alternatives")).alias("alternatives"),
+        ),
     )
 
 
@@ -92,7 +95,8 @@ def stored_plan(day_run_id: int) -> list[dict[str, Any]]:
     found = Action.objects.filter(day_run_id=day_run_id).order_by("currency", "rank")
     return list(
         found.values(
-            "rank", "block", "kind", "minutes", "currency", "value", "value_per_minute", "overdue", "open",
-            "oldest_days", "p30", "rung", "reasons", "account_id", "account__code", "account__customer__name",
+            "rank", "block", "kind", "minutes", "currency", "value", "value_per_minute", "overdue",
+            "to_collect", "open", "oldest_days", "p30", "rung", "reasons", "alternatives", "collector",
+            "is_planned", "account_id", "account__code", "account__customer__name",
         )
     )  # fmt: skip

@@ -57,6 +57,7 @@ SIGN_IT = {
     "returned": "ha avuto un insoluto",
     "part_payment": "paga a pezzi",
     "late": "paga sempre molto in ritardo",
+    "asked_twice": "due solleciti non sono serviti",
 }
 SIGN_EN = {
     "said": "it says that cash is short",
@@ -64,11 +65,11 @@ SIGN_EN = {
     "returned": "a receipt came back unpaid",
     "part_payment": "it pays in parts",
     "late": "it always pays very late",
+    "asked_twice": "two reminders brought nothing",
 }
 
 
-def _day_it(text: str) -> str:
-    """With its article: dall'8 marzo, dal 9 marzo."""
+def _until_it(text: str) -> str:
     told = date_text(text, "it")
     return f"all'{told}" if told.startswith(("8 ", "11 ")) else f"al {told}"
 
@@ -105,7 +106,7 @@ def _often_en(p: Params) -> str:
 IT: dict[str, Callable[[Params], str]] = {
     "skipped": lambda p: (
         f"rimandato da chi segue ({SKIP_IT.get(str(p['reason']), SKIP_IT['other'])}): "
-        f"fermo fino {_day_it(str(p['until']))}"
+        f"fermo fino {_until_it(str(p['until']))}"
     ),
     "contacted_lately": lambda p: f"contattato {_on_it(str(p['since']))}: si lascia il tempo di rispondere",
     "delay_said": lambda p: (

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from saldo.analytics.ranking import DATED, VALUE, WAIT, rank
+from saldo.analytics.ranking import DATED, VALUE, WAIT, Desk, rank
 from saldo.core.playbook import CALL, EMAIL, OVERDUE, SOON, WRITTEN
 from saldo.core.priors import NO_ACTION, PriorityPrior, default_priors
 from saldo.core.sending import NO_ADDRESS
@@ -16,13 +16,18 @@ from saldo.flows.plan_outreach import Outreach, nothing_to_ask
 
 
 def plan_actions(
-    facts: Facts, forecasts: pl.DataFrame, currency: str, outreach: Outreach | None = None
+    facts: Facts,
+    forecasts: pl.DataFrame,
+    currency: str,
+    outreach: Outreach | None = None,
+    desk: Desk | None = None,
 ) -> pl.DataFrame:
     """RANKING_SCHEMA with account_id and open_mills; ``currency`` is the company's.
 
     What a contact would not pay for is left to wait, but not forgotten: an account that is overdue and that
     nobody contacted for the stated days comes back for review. outreach: what playbooks do today; to whom
-    they write nobody needs to write besides, and what they leave to people comes first.
+    they write nobody needs to write besides, and what they leave to people comes first; and what may be asked
+    of each item, which is what an action is worth. desk: what people did, learnt and have time for.
     """
     prior = default_priors().priority
     dated, written = facts.dated, None
@@ -30,12 +35,12 @@ def plan_actions(
     asked = forecasts.join(facts.in_flight, on="item_id", how="anti")
     if outreach is not None:
         dated = pl.concat([dated, _left_to_people(outreach.plan, facts.as_of, prior)])
-        asked = _without_settled(asked, outreach, dated)
+        asked = _with_asked(_without_settled(asked, outreach, dated), outreach)
         written = outreach.written
-    ranked = _ranked(asked, facts, dated, prior, currency)
+    ranked = _ranked(asked, facts, dated, prior, currency, desk)
     if written is not None and (waiting := _being_written(ranked, written)).height:
         others = asked.join(waiting, on=["account_id", "currency"], how="anti")
-        ranked = _renumbered([_ranked(others, facts, dated, prior, currency), waiting])
+        ranked = _renumbered([_ranked(others, facts, dated, prior, currency, desk), waiting])
     opened = forecasts.group_by("account_id", "currency").agg(
         pl.col("balance_mills").sum().alias("open_mills")
     )
@@ -43,13 +48,18 @@ def plan_actions(
 
 
 def _ranked(
-    asked: pl.DataFrame, facts: Facts, dated: pl.DataFrame, prior: PriorityPrior, currency: str
+    asked: pl.DataFrame,
+    facts: Facts,
+    dated: pl.DataFrame,
+    prior: PriorityPrior,
+    currency: str,
+    desk: Desk | None,
 ) -> pl.DataFrame:
-    ranked = rank(asked, facts.as_of, prior, dated, currency)
+    ranked = rank(asked, facts.as_of, prior, dated, currency, desk=desk)
     reviews = _reviews(ranked, facts, prior)
     if reviews.is_empty():
         return ranked
-    reviewed = rank(asked, facts.as_of, prior, pl.concat([dated, reviews]), currency)
+    reviewed = rank(asked, facts.as_of, prior, pl.concat([dated, reviews]), currency, desk=desk)
     return _with_reviews(ranked, reviewed, reviews["account_id"])
 
 
@@ -74,6 +84,13 @@ def _without_settled(asked: pl.DataFrame, outreach: Outreach, dated: pl.DataFram
     settled = nothing_to_ask(outreach.left_out, outreach.items)
     needs_person = pl.col("account_id").is_in(dated["account_id"].implode())
     return asked.filter(needs_person | ~pl.col("item_id").is_in(settled["item_id"].implode()))
+
+
+def _with_asked(asked: pl.DataFrame, outreach: Outreach) -> pl.DataFrame:
+    """With asked_mills: what of each item may be asked."""
+    return asked.join(
+        outreach.items.select("item_id", "asked_mills"), on="item_id", how="left", maintain_order="left"
+    ).with_columns(pl.coalesce("asked_mills", "balance_mills").alias("asked_mills"))
 
 
 def _being_written(ranked: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
