@@ -36,8 +36,8 @@ QUEUE_LIMIT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class QueueFilter:
-    """owner: a login, "-" for those of nobody, "" for all. waits_for: owner, office or ledger. reason: a code.
-    state: "open" (all that did not end) or "ended". band: a place in core.disputes.AGES."""
+    """owner: a login, "-" for those of nobody, "" for all. waits_for: owner, office or ledger. reason: a
+    code. state: "open" (all that did not end) or "ended". band: a place in core.disputes.AGES."""
 
     owner: str = ""
     waits_for: str = ""

@@ -24,7 +24,9 @@ from saldo.identity.models import DayRun
 from saldo.ledger import queries
 from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
 from saldo.simulation.scenario_collections import COLLECTION_EXPECTATIONS
+from saldo.simulation.scenario_disputes import DISPUTE_EXPECTATIONS
 from saldo.simulation.scenario_outreach import OUTREACH_EXPECTATIONS
+from saldo.simulation.scenario_plans import PLAN_EXPECTATIONS
 from saldo.simulation.scenario_world import World
 
 _D = r"\d{4}-\d{2}-\d{2}"
@@ -173,6 +175,8 @@ EXPECTATIONS: dict[str, Expectation] = {
     **CASH_EXPECTATIONS,
     **COLLECTION_EXPECTATIONS,
     **OUTREACH_EXPECTATIONS,
+    **PLAN_EXPECTATIONS,
+    **DISPUTE_EXPECTATIONS,
     **{
         word: (rf"{word} {_ACCOUNT} {_AMOUNT}", f"{word} CUSTOMER AMOUNT [CUR]", _total)
         for word in ("balance", "net", "open", "credits", "unapplied", "overdue")

@@ -14,7 +14,9 @@ from saldo.identity.operations import ensure_company
 from saldo.ledger import entries
 from saldo.simulation.scenario_cash import CASH_VERBS
 from saldo.simulation.scenario_collections import COLLECTION_VERBS
+from saldo.simulation.scenario_disputes import DISPUTE_VERBS
 from saldo.simulation.scenario_outreach import OUTREACH_VERBS
+from saldo.simulation.scenario_plans import PLAN_VERBS
 from saldo.simulation.scenario_text import Line, ScenarioError
 from saldo.simulation.scenario_world import World
 
@@ -190,4 +192,6 @@ VERBS: dict[str, Verb] = {
     **CASH_VERBS,
     **COLLECTION_VERBS,
     **OUTREACH_VERBS,
+    **PLAN_VERBS,
+    **DISPUTE_VERBS,
 }  # fmt: skip
