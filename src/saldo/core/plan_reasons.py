@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from saldo.core.words import count_text, money_text
+from saldo.core.words import count_text, date_text, money_text
 
 Params = Mapping[str, Any]
 LAST_OF_MONTH = 31
@@ -13,6 +13,10 @@ LAST_OF_MONTH = 31
 
 def _money(p: Params, name: str, language: str) -> str:
     return money_text(int(p[f"{name}_mills"]), p["currency"], language)
+
+
+def _since(p: Params, language: str) -> str:
+    return date_text(p["since"], language)
 
 
 def _day_it(p: Params) -> str:
@@ -41,6 +45,11 @@ IT: dict[str, Callable[[Params], str]] = {
         f"servirebbero {count_text(p['months'], 'it')} rate"
     ),
     "plan_usual_day": _day_it,
+    "plan_installment_due": lambda p: (
+        f"rata del piano di rientro in arrivo: sentire il cliente (da {_since(p, 'it')})"
+    ),
+    "plan_milestone_due": lambda p: f"impegno del piano di rientro da verificare (da {_since(p, 'it')})",
+    "plan_fallen": lambda p: f"piano di rientro decaduto: {_since(p, 'it')}",
 }
 EN: dict[str, Callable[[Params], str]] = {
     "plan_capacity": lambda p: (
@@ -56,4 +65,9 @@ EN: dict[str, Callable[[Params], str]] = {
         f"it would take {count_text(p['months'], 'en')} installments"
     ),
     "plan_usual_day": _day_en,
+    "plan_installment_due": lambda p: (
+        f"installment of the payment plan ahead: check in (since {_since(p, 'en')})"
+    ),
+    "plan_milestone_due": lambda p: f"milestone of the payment plan to check (since {_since(p, 'en')})",
+    "plan_fallen": lambda p: f"payment plan fell on {_since(p, 'en')}",
 }

@@ -39,7 +39,7 @@ class When:
     classes: score classes A to E. countries: ISO codes. min_open, max_open: what is open (debits).
     min_known_days, max_known_days: days since the first document of the account. min_late_days,
     max_late_days: its usual delay. segments: what a person chose. promise, dispute, plan: ANY, NONE or (a
-    promise) BROKEN.
+    promise) BROKEN. delay_reasons: why it is late, as it said last (core.outcomes.DELAY_REASONS).
     """
 
     classes: tuple[str, ...] = ()
@@ -54,6 +54,7 @@ class When:
     promise: str = ""
     dispute: str = ""
     plan: str = ""
+    delay_reasons: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from saldo.core.errors import LANGUAGES
 from saldo.core.money import decimal_text
+from saldo.core.outcomes import DELAY_REASONS
 from saldo.core.playbook import (
     ANY,
     APPROVE,
@@ -58,7 +59,7 @@ _TOP = ("code", "order", "title", "note", "segment", "step")
 _SEGMENT = ("code", "title", "when")
 _WHEN = (
     "classes", "countries", "segments", "min_open", "max_open", "min_known_days", "max_known_days",
-    "min_late_days", "max_late_days", "promise", "dispute", "plan",
+    "min_late_days", "max_late_days", "promise", "dispute", "plan", "delay_reasons",
 )  # fmt: skip
 _STEP = (
     "code", "track", "level", "day", "until_day", "wait_days", "after", "channel", "fallback", "template",
@@ -179,6 +180,7 @@ def _when(section: Section) -> When:
         promise=table.choice("promise", PROMISE_STATES, ""),
         dispute=table.choice("dispute", STATES, ""),
         plan=table.choice("plan", STATES, ""),
+        delay_reasons=table.choices("delay_reasons", DELAY_REASONS),
     )
     for name, low, high in (
         ("open", when.min_open_mills, when.max_open_mills),
@@ -393,6 +395,7 @@ def _told_when(when: When) -> dict[str, Any]:
         "promise": when.promise or None,
         "dispute": when.dispute or None,
         "plan": when.plan or None,
+        "delay_reasons": when.delay_reasons or None,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from saldo.core.playbook import ANY, BROKEN, NONE, When
 
-_SETS = ("classes", "countries", "segments")
+_SETS = ("classes", "countries", "segments", "delay_reasons")
 _RANGES = (("open", "_mills"), ("known_days", ""), ("late_days", ""))
 _STATES = ("promise", "dispute", "plan")
 # What a state that is asked for lets through of what an account can be in.

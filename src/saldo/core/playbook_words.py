@@ -26,6 +26,25 @@ _STATES: Mapping[str, Mapping[str, tuple[str, str]]] = {
 }
 
 
+_DELAY_REASONS: Mapping[str, tuple[str, str]] = {
+    "cash": ("manca liquidità", "short of cash"),
+    "dispute": ("contesta", "a dispute"),
+    "missing_document": ("manca un documento", "a document is missing"),
+    "approval": ("fattura da approvare", "the invoice is to be approved"),
+    "forgotten": ("dimenticanza", "forgotten"),
+    "absence": ("chi paga è assente", "who pays is away"),
+    "process": ("procedura interna", "an internal process"),
+    "bank": ("problema con la banca", "a problem at its bank"),
+    "other": ("altro", "another reason"),
+}
+
+
+def delay_reason_words(code: str, language: str) -> str:
+    """Why a customer says that it is late, in a few words."""
+    italian, english = _DELAY_REASONS[code]
+    return italian if language == "it" else english
+
+
 def when_words(when: When, language: str) -> list[str]:
     """Every condition in a few words; an empty list: everyone."""
     is_it = language == "it"
@@ -39,6 +58,9 @@ def when_words(when: When, language: str) -> list[str]:
     words += _open_words(when, language)
     words += _known_words(when, language)
     words += _late_words(when, language)
+    if when.delay_reasons:
+        said = [delay_reason_words(code, language) for code in when.delay_reasons]
+        words.append(("in ritardo perché: " if is_it else "late because: ") + _either(said, language))
     for name, told in _STATES.items():
         if state := getattr(when, name):
             words.append(told[state][0 if is_it else 1])

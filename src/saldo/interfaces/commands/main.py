@@ -38,6 +38,7 @@ OWN = {
     "hold": "promises:hold",
     "claim": "promises:claim",
     "playbook": "playbooks:playbook",
+    "experiment": "experiments:experiment",
     "serve": "serve:serve",
     "worker": "serve:worker",
     "migrate": "administration:migrate",
