@@ -102,7 +102,12 @@ def test_sales_sees_its_own_customers_only_and_no_totals(world: World) -> None:
     assert client.get(reverse("account", args=[other[0]])).status_code == 404
     for page in ("dashboard", "imports"):
         assert client.get(reverse(page)).status_code == 403
-    assert client.post(reverse("outcome", args=[own[0]]), {"state": "done"}).status_code == 403
+    # It may take the call of its own customers, and of no other.
+    assert client.post(reverse("outcome", args=[own[0]]), {"state": "done"}).status_code == 302
+    assert client.get(reverse("call", args=[own[0]])).status_code == 200
+    for name in ("outcome", "call"):
+        sent = {"state": "done", "result": "reached"}
+        assert client.post(reverse(name, args=[other[0]]), sent).status_code == 404
 
 
 def test_an_ended_access_gives_no_look_at_earlier_days(world: World) -> None:
@@ -118,7 +123,7 @@ def test_who_may_record_an_outcome(world: World) -> None:
     account_id, _ = world.account("AURO", 0)
     recorded = 0
     for role in ROLES:
-        may = role in ("administrator", "credit_manager", "collector")
+        may = role in ("administrator", "credit_manager", "collector", "sales")
         response = login(world, role).post(reverse("outcome", args=[account_id]), {"state": "done"})
         assert response.status_code == (302 if may else 403), role
         recorded += may

@@ -24,8 +24,12 @@ from saldo.identity.models import DayRun, Grant
 from saldo.parties.queries import visible_accounts_sql
 
 MAY_COLLECT = frozenset({Grant.Role.ADMINISTRATOR, Grant.Role.CREDIT_MANAGER, Grant.Role.COLLECTOR})
+# Whoever may speak with a customer about what it owes; sales with its own.
+MAY_CALL = MAY_COLLECT | {Grant.Role.SALES}
 DONE, SKIPPED, UNDONE, NOTE = "done", "skipped", "undone", "note"
 PAGE_ROWS = 25
+# The name of no collector: what is everybody's.
+NOBODY = "-"
 # The menu's number stops here: beyond it nobody counts, and counting costs.
 COUNTED_ROWS = 1000
 SORTS = {
@@ -60,28 +64,45 @@ _NAMES = """
 """
 _COLUMNS = """
 SELECT a.id, a.account_id, acc.code, c.name, a.rank, a.block, a.kind, a.minutes, a.currency, a.value,
-       a.value_per_minute, a.overdue, a.open, a.oldest_days, a.p30, a.rung, a.reasons::text AS reasons
+       a.value_per_minute, a.overdue, a.to_collect, a.open, a.oldest_days, a.p30, a.rung, a.collector,
+       a.is_planned, a.reasons::text AS reasons, a.alternatives::text AS alternatives
 """
 
 
 @dataclass(frozen=True, slots=True)
 class WorklistFilter:
-    """What of the worklist is shown. Empty values filter nothing; amounts are in the action's currency."""
+    """What of the worklist is shown. Empty values filter nothing; amounts are in the action's currency.
+
+    collector: the list of one person, with what is everybody's; NOBODY: what is everybody's alone. planned:
+    only what the day's minutes reach.
+    """
 
     text: str = ""
     block: str = ""
     kind: str = ""
     minimum: Decimal | None = None
     sort: str = "rank"
+    collector: str = ""
+    planned: bool = False
 
     @property
     def is_empty(self) -> bool:
-        return not (self.text or self.block or self.kind or self.minimum)
+        return self.is_list and not self.collector
+
+    @property
+    def is_list(self) -> bool:
+        """Nothing is filtered but whose list it is."""
+        return not (self.text or self.block or self.kind or self.minimum or self.planned)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One line of the worklist. p30: chance that it is paid within 30 days if nothing is done (0-1)."""
+    """One line of the worklist. p30: chance that it is paid within 30 days if nothing is done (0-1).
+
+    to_collect: what of the overdue may be asked today. collector: whose list it is on, "" everybody's.
+    is_planned: the day's minutes reach it. alternatives: what else could be done, the best first:
+    {action, minutes, value_mills, gain_mills, code}; code says why it is not the one.
+    """
 
     id: int
     account_id: int
@@ -95,11 +116,15 @@ class ActionRow:
     value: Decimal
     value_per_minute: Decimal
     overdue: Decimal
+    to_collect: Decimal
     open: Decimal
     oldest_days: int
     p30: float
     rung: str
+    collector: str
+    is_planned: bool
     reasons: list[Any]
+    alternatives: list[Any]
 
 
 @dataclass(slots=True)
@@ -154,7 +179,40 @@ def _conditions(
     if wanted.minimum is not None:
         sql += "   AND a.overdue >= %s\n"
         params.append(wanted.minimum)
+    if wanted.planned:
+        sql += "   AND a.is_planned\n"
+    if wanted.collector:
+        own, own_params = _of_collector(ctx, run, wanted.collector)
+        sql, params = f"{sql}   AND {own}\n", [*params, *own_params]
     return sql, params
+
+
+def _of_collector(ctx: Context, run: DayRun, collector: str) -> tuple[str, list[Any]]:
+    """The rows on somebody's list, accounts that changed hands since the run included."""
+    whose = [""] if collector == NOBODY else ["", collector]
+    moved = _moved(run)
+    here = [account_id for account_id, name in moved if name in whose]
+    away = [account_id for account_id, name in moved if name not in whose]
+    if not moved:
+        return "a.collector = ANY(%s)", [whose]
+    return "(a.collector = ANY(%s) AND a.account_id <> ALL(%s) OR a.account_id = ANY(%s))", [
+        whose,
+        away,
+        here,
+    ]
+
+
+def _moved(run: DayRun) -> list[tuple[int, str]]:
+    """(account, collector) of what was given to somebody, for that day, since the run read whose it was."""
+    sql = """
+    SELECT DISTINCT ON (s.account_id) s.account_id, s.collector
+      FROM collection_assignment s JOIN parties_customeraccount a ON a.id = s.account_id
+     WHERE s.recorded_at > %s AND a.company_id = %s
+       AND s.from_date <= %s AND (s.until_date IS NULL OR s.until_date >= %s)
+     ORDER BY s.account_id, s.recorded_at DESC, s.id DESC
+    """
+    found = _fetch(sql, [run.known_at, run.company_id, run.as_of, run.as_of])
+    return [(row["account_id"], row["collector"]) for row in found]
 
 
 def _fetch(sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
@@ -165,7 +223,7 @@ def _fetch(sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _action(row: dict[str, Any]) -> ActionRow:
-    return ActionRow(**{**row, "reasons": _json(row["reasons"])})
+    return ActionRow(**{**row, "reasons": _json(row["reasons"]), "alternatives": _json(row["alternatives"])})
 
 
 def _json(text: str) -> list[Any]:
@@ -205,8 +263,16 @@ def worklist_summary(
     """Counts, minutes and overdue of the actions still to do in ``run``.
 
     whole_company: the actor reads every account of the company, so that without a filter the run's own totals
-    count, less what is hidden today: the totals of a run never change.
+    count, less what is hidden today: the totals of a run never change. So for the list of one person, while
+    no account has changed hands since.
     """
+    if whole_company and wanted.is_list and wanted.collector and not _moved(run):
+        whose = ("",) if wanted.collector == NOBODY else ("", wanted.collector)
+        own = f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s AND a.collector = ANY(%s)"
+        hidden = [run.id, list(whose), *_hidden_params(ctx, run)]
+        taken_off = _fetch(f"{own} AND a.account_id IN ({_HIDDEN}){_BY_BLOCK}", hidden)
+        every = [row for row in _totals_of_lists(run.id) if row["collector"] in whose]
+        return _summed([(row, 1) for row in every] + [(row, -1) for row in taken_off])
     if whole_company and wanted.is_empty:
         of_run = f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s"
         hidden = [run.id, *_hidden_params(ctx, run)]
@@ -221,6 +287,13 @@ def _totals_of_run(run_id: int) -> tuple[dict[str, Any], ...]:
     return tuple(_fetch(f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s{_BY_BLOCK}", [run_id]))
 
 
+@lru_cache(maxsize=64)
+def _totals_of_lists(run_id: int) -> tuple[dict[str, Any], ...]:
+    sums = _SUMS.replace("SELECT ", "SELECT a.collector, ", 1)
+    by_list = f"{_BY_BLOCK}, a.collector"
+    return tuple(_fetch(f"{sums} FROM collection_action a WHERE a.day_run_id = %s{by_list}", [run_id]))
+
+
 def _summed(rows: Sequence[tuple[dict[str, Any], int]]) -> WorklistSummary:
     summary = WorklistSummary()
     for row, sign in rows:
@@ -233,9 +306,9 @@ def _summed(rows: Sequence[tuple[dict[str, Any], int]]) -> WorklistSummary:
     return summary
 
 
-def worklist_count(ctx: Context, run: DayRun) -> int:
+def worklist_count(ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistFilter()) -> int:
     """How many actions are still to do in ``run``, up to COUNTED_ROWS."""
-    where, params = _conditions(ctx, run, WorklistFilter(), with_names=False)
+    where, params = _conditions(ctx, run, wanted, with_names=False)
     sql = f"SELECT count(*) AS n FROM (SELECT 1 {where} LIMIT %s) counted"
     return int(_fetch(sql, [*params, COUNTED_ROWS])[0]["n"])
 

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from saldo.collection.queries import MAY_COLLECT
+from saldo.collection.queries import MAY_CALL, MAY_COLLECT
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.identity.queries import (
@@ -47,6 +47,11 @@ class Desk:
     @property
     def may_collect(self) -> bool:
         return bool(self.roles & MAY_COLLECT)
+
+    @property
+    def may_call(self) -> bool:
+        """Whether the user logs calls and works the list; sales for the accounts that it sees."""
+        return bool(self.roles & MAY_CALL)
 
     @property
     def may_import(self) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from saldo.core.reasons import render
-from saldo.interfaces.web import outreach_labels, playbook_labels
+from saldo.interfaces.web import call_labels, care_labels, outreach_labels, playbook_labels
 from saldo.interfaces.web.forecast_labels import CASH_KINDS, ENGINES, RISK_CLASSES
 
 ITEM_KINDS = {
@@ -286,6 +286,8 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "measure": MEASURES,
     "definition": DEFINITIONS,
     "missing": MISSING,
+    **call_labels.TABLES,
+    **care_labels.TABLES,
     **outreach_labels.TABLES,
     **playbook_labels.TABLES,
 }

@@ -10,12 +10,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from saldo.collection.attention import at_work
+from saldo.collection.callbacks import call_backs
 from saldo.collection.operations import record_outcome
 from saldo.collection.queries import (
     DONE,
@@ -34,7 +35,12 @@ from saldo.collection.queries import (
     worklist_summary,
 )
 from saldo.core.errors import SaldoError
+from saldo.core.outcomes import SKIP_REASONS
+from saldo.core.typed_days import parse_day
+from saldo.flows.log_call import undo
 from saldo.interfaces import clock
+from saldo.interfaces.web.callable import callable_contacts
+from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.context import nav_count
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.draft import statement_draft
@@ -42,21 +48,15 @@ from saldo.interfaces.web.timeline import timeline
 from saldo.ledger.statement import open_items, totals
 from saldo.outreach.desk import planned_of_account
 from saldo.outreach.settings import is_live
+from saldo.parties.preferences import preferences_of
 from saldo.parties.queries import account_header, account_with_contacts
 from saldo.risk.desk import outlook, warned_accounts
 
 PANE_TIMELINE = 8
 PANE_ITEMS = 12
 SNOOZE_DAYS = (1, 3, 7, 14)
-# What a call or an e-mail came to: the state it leaves, and the words kept in the history.
-ANSWERS = {
-    "reached": (DONE, gettext_lazy("Spoken to")),
-    "no_answer": (SKIPPED, gettext_lazy("No answer")),
-    "call_back": (SKIPPED, gettext_lazy("Asked to be called again")),
-    "says_paid": (DONE, gettext_lazy("Says it is already paid")),
-    "emailed": (DONE, gettext_lazy("E-mail sent")),
-}
-CALL_ANSWERS = ("reached", "no_answer", "call_back", "says_paid")
+# What is done outside of Saldo: the state it leaves, and the words kept in the history.
+ANSWERS = {"emailed": (DONE, gettext_lazy("E-mail sent"))}
 
 
 def parse_amount(text: str) -> Decimal | None:
@@ -98,14 +98,21 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
     if desk.run is None or desk.company is None:
         return render(request, "web/worklist_empty.html", {"first_day": clock.today()})
     wanted, offset = _filter(request), parse_offset(request.GET.get("offset", ""))
-    rows = worklist(desk.ctx, desk.run, wanted, offset)
+    agreed = call_backs(desk.ctx)
+    due = [one.account_id for one in agreed if one.is_due]
+    rows = worklist(desk.ctx, desk.run, wanted, offset, first=due)
+    ids = [row.account_id for row in rows]
     shown = {
         "wanted": wanted,
         "rows": rows[:PAGE_ROWS],
         "next_offset": offset + PAGE_ROWS if len(rows) > PAGE_ROWS else 0,
         "offset": offset,
         "in_blocks": wanted.sort == "rank",
-        "warned": warned_accounts(desk.run.id, [row.account_id for row in rows]),
+        "warned": warned_accounts(desk.run.id, ids),
+        "call_backs": agreed,
+        "due": {one.account_id: one for one in agreed},
+        "next_call": next((one.at for one in agreed if not one.is_due), None),
+        "at_work": at_work(desk.ctx, ids),
     }
     if request.htmx and request.htmx.target == "more":
         if rows and rows[-1].block != request.GET.get("after"):
@@ -141,19 +148,22 @@ def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
         "total": next((t for t in sums if t.currency == row.currency), None),
         "other_totals": [t for t in sums if t.currency != row.currency],
         "contacts": contacts,
-        "callable": next((c for c in contacts if c.phone), None),
+        "callable": next(iter(callable_contacts(desk.ctx, header, contacts)), None),
         "writable": writable,
         "draft": statement_draft(header, desk.company.name, writable, items, sums, desk.ctx.as_of),
         "leading": leading,
         "span": told.forecasts.get(leading.id) if leading and told else None,
         "outlook": told,
         "history": timeline(desk.ctx, row.account_id, outcomes, PANE_TIMELINE),
-        "hidden": hidden_today(outcomes, desk.ctx.as_of),
+        "hidden": hidden_today(outcomes, desk.ctx.as_of, desk.ctx.clock()),
+        "seen": outcomes[0].id if outcomes else 0,
+        "colleague": at_work(desk.ctx, [row.account_id]).get(row.account_id),
+        "call_back": next(iter(call_backs(desk.ctx, [row.account_id])), None),
+        "wishes": preferences_of(desk.ctx, row.account_id),
+        "skip_reasons": SKIP_REASONS,
         "is_live": is_live(desk.company.id, clock.today()),
         "planned": next(iter(planned_of_account(desk.ctx, desk.run.id, row.account_id)), None),
         "snooze": [desk.ctx.as_of + timedelta(days=days) for days in SNOOZE_DAYS],
-        "call_answers": [(code, ANSWERS[code][1]) for code in CALL_ANSWERS],
-        "earliest": desk.ctx.as_of + timedelta(days=1),
     }
 
 
@@ -168,14 +178,7 @@ def action_page(request: HttpRequest, action_id: int) -> HttpResponse:
     return render(request, template, _pane(request, row))
 
 
-def _day(text: str) -> date | None:
-    try:
-        return parse_date(text.strip())
-    except ValueError:
-        return None
-
-
-@page(lambda desk: desk.may_collect)
+@page(lambda desk: desk.may_call)
 @require_POST
 def record(request: HttpRequest, account_id: int) -> HttpResponse:
     """Record one outcome. The answer is a notice with its undo; the page's own script moves the row."""
@@ -186,20 +189,41 @@ def record(request: HttpRequest, account_id: int) -> HttpResponse:
         note = f"{words}: {note}" if note else words
     if state not in (DONE, SKIPPED, UNDONE, NOTE):
         return HttpResponse(status=400)
-    asked_day = request.POST.get("follow_up_date", "") if state == SKIPPED else ""
-    if asked_day and _day(asked_day) is None:
-        raise SaldoError("follow_up_not_later", date=asked_day, as_of=desk.ctx.as_of)
-    record_outcome(desk.ctx, account_id, state, note, _day(asked_day))
+    until = _until(request) if state == SKIPPED else None
+    if state == UNDONE:
+        state = _undone(desk, account_id)
+    else:
+        told = {"skip_reason": request.POST.get("skip_reason", "")} if state == SKIPPED else {}
+        seen = number(request.POST.get("seen")) if request.POST.get("seen") else None
+        record_outcome(desk.ctx, account_id, state, note, until, **told, seen=seen)
     header = account_header(desk.ctx, account_id)
-    notice = {"account": header, "state": state, "follow_up_date": _day(asked_day)}
+    notice = {"account": header, "state": state, "follow_up_date": until}
     if not request.htmx:
         messages.success(request, _notice(notice))
         return redirect(_next(request))
     left = worklist_count(desk.ctx, desk.run) if desk.run else 0
     response = render(request, "web/worklist/_notice.html", notice)
-    told = {"account": account_id, "state": state, "left": nav_count(left)}
-    response["HX-Trigger"] = json.dumps({"saldo:outcome": told})
+    told_page = {"account": account_id, "state": state, "left": nav_count(left)}
+    response["HX-Trigger"] = json.dumps({"saldo:outcome": told_page})
     return response
+
+
+def _undone(desk: Desk, account_id: int) -> str:
+    """What the page is told of an undoing: a try that had left the action as it was only changes the pane."""
+    undone = undo(desk.ctx, account_id)
+    return NOTE if undone.state == NOTE else UNDONE
+
+
+def _until(request: HttpRequest) -> date | None:
+    """The day until which the action is put off, as it was typed."""
+    text = (request.POST.get("until") or request.POST.get("follow_up_date", "")).strip()
+    if not text:
+        return None
+    as_of = request.desk.ctx.as_of
+    day = parse_day(text, as_of)
+    if day is None:
+        raise SaldoError("follow_up_not_later", date=text[:40], as_of=as_of)
+    return day
 
 
 def _notice(notice: dict[str, Any]) -> str:

@@ -97,13 +97,19 @@
     return true;
   }
 
-  function openDialog(id) {
+  function openDialog(id, part) {
     const dialog = document.getElementById(id);
     if (!dialog || dialog.open) return false;
     const opened = one("dialog[open]");
     if (opened) opened.close();
     for (const menu of every("details.menu[open]")) menu.open = false;
     dialog.showModal();
+    if (dialog.dataset.load) {
+      const address = dialog.dataset.load + (part ? `?part=${encodeURIComponent(part)}` : "");
+      dialog.replaceChildren();
+      load(address, `#${id}`, "innerHTML");
+      return true;
+    }
     const first = one("[data-autofocus]", dialog) || one("input[type=search]", dialog) ||
       one("[data-digit]", dialog) || one(".dialog-head h2", dialog);
     if (first) {
@@ -166,7 +172,7 @@
       return;
     }
     if (!one("[data-list]")) {
-      if (state === "undone" || document.body.classList.contains("pane-page")) {
+      if (state === "undone" || document.body.matches(".pane-page, .call-page")) {
         setTimeout(() => location.assign("/"), 700);
       }
       return;
@@ -240,7 +246,7 @@
     const opener = event.target.closest("[data-open]");
     if (opener) {
       event.preventDefault();
-      openDialog(opener.dataset.open);
+      openDialog(opener.dataset.open, opener.dataset.part);
       return;
     }
     if (event.target.closest("[data-close]") || event.target.tagName === "DIALOG") {

@@ -34,6 +34,8 @@
     Enter: () => window.saldo.openSelected(),
     o: () => window.saldo.openAccount(),
     c: () => press('[data-pane] [data-key="c"]'),
+    p: () => press('[data-pane] [data-key="p"]'),
+    d: () => press('[data-pane] [data-key="d"]'),
     e: () => press('[data-pane] [data-key="e"]') || press('.tabs [data-key="e"]'),
     x: () => press('[data-pane] [data-key="x"]'),
     s: () => press('[data-pane] [data-key="s"]'),
@@ -46,7 +48,17 @@
     "]": () => window.saldo.fold("pane"),
   };
 
+  // A letter presses a choice, or goes to a field.
+  function letter(event, dialog) {
+    const place = dialog.querySelector(`[data-letter="${event.key.toLowerCase()}"]`);
+    if (!place) return;
+    event.preventDefault();
+    if (typing(place)) place.focus();
+    else place.click();
+  }
+
   function inDialog(event, dialog) {
+    if (/^[a-z]$/i.test(event.key) && !typing(event.target)) letter(event, dialog);
     if (/^[1-9]$/.test(event.key) && dialog.hasAttribute("data-digits") && !typing(event.target)) {
       const button = dialog.querySelector(`[data-digit="${event.key}"]`);
       if (button) {
