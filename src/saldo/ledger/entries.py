@@ -315,19 +315,19 @@ def _use_up(ctx: Context, credit: Item, amount: Decimal, day: date, reason: str)
     _add_allocation(ctx, returned.id, credit.id, amount, day, reason)
 
 
-def write_off(ctx: Context, item_id: int, amount: Decimal, reason: str) -> Recorded:
-    """Give up ``amount`` of a debit item: a credit of its own kind, never cash."""
+def write_off(ctx: Context, item_id: int, amount: Decimal, reason: str, kind: str = "write_off") -> Recorded:
+    """Give up ``amount`` of a debit item: a credit of its own kind (or a "discount"), never cash."""
     debit = _item(item_id)
     _checked(Money(amount, debit.currency), reason)
 
     def work(ctx: Context) -> Recorded:
         day = max(ctx.as_of, debit.effective_date)
         credit = _add_item(
-            ctx, debit.account_id, "write_off", -amount, debit.currency, day,
+            ctx, debit.account_id, kind, -amount, debit.currency, day,
             invoice_id=debit.invoice_id, installment_no=debit.installment_no, details={"reason": reason},
         )  # fmt: skip
-        _allocate_shares(ctx, credit, [Share(item_id, amount)], "write-off", day)
-        _tell(ctx, "ledger.write_off", debit.account_id, reason, Money(amount, debit.currency), item_id)
+        _allocate_shares(ctx, credit, [Share(item_id, amount)], kind.replace("_", "-"), day)
+        _tell(ctx, f"ledger.{kind}", debit.account_id, reason, Money(amount, debit.currency), item_id)
         return Recorded(debit.invoice_id or 0, (credit.id,))
 
     return _entry(ctx, [debit.account_id], work)

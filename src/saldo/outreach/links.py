@@ -28,7 +28,7 @@ from saldo.outreach.channels.config import channels
 OWN_HEADER = "X-Saldo-Message"
 # The subject of the message that a mail program's "unsubscribe" button sends.
 OPT_OUT_SUBJECT = "STOP"
-CLICK, OPEN, OPT_OUT, SURVEY = "c", "o", "x", "s"
+CLICK, OPEN, OPT_OUT, SURVEY, OFFER = "c", "o", "x", "s", "p"
 
 # Characters of base32 (5 bits each): short in an address, where guessing needs a mail each; longer in links.
 _ADDRESS_MAC, _LINK_MAC = 8, 16
@@ -132,6 +132,11 @@ def survey_url(token: str) -> str:
     """The page with the two questions of a survey; empty without a public address."""
     base = public_url()
     return f"{base}/l/{SURVEY}/{_signed(SURVEY, token)}" if base else ""
+
+
+def offer_url(token: str) -> str:
+    """The page on which a customer reads an offer and accepts it; without a public address only its path."""
+    return f"{public_url()}/l/{OFFER}/{_signed(OFFER, token)}"
 
 
 def portal_url(token: str) -> str:

@@ -129,12 +129,11 @@ def record_plan(
     rule: PlanRule | None = None,
     milestones: Milestones = (),
     offer_id: int | None = None,
-    approved_by: str = "",
 ) -> int:
     """A payment plan for the whole of these items; installments: (due date, mills). Returns its id.
 
-    rule: its own; None: the company's for new plans. milestones: (day, what else is owed by it). approved_by:
-    the second person, who is not the one who agreed it, where the company asks for one.
+    rule: its own; None: the company's for new plans. milestones: (day, what else is owed by it). offer_id: of
+    the offer that was accepted, which a second person has approved where the company asks for one.
     Raises SaldoError: plan_dates_invalid (none, in the past, not in order, too many, beyond ten years),
     plan_sum_differs, item_in_plan, plan_without_items, plan_needs_approval, and what owed_items and
     checked_amount refuse.
@@ -146,7 +145,7 @@ def record_plan(
         total = sum(mills for _, mills in installments)
         rules = rules_of(inner.company_id)
         needs = rules.needs_second_person(total, ctx.as_of, installments[-1][0])
-        if needs and approved_by in ("", ctx.actor):
+        if needs and offer_id is None:
             raise SaldoError("plan_needs_approval", amount=decimal_text(total, currency), currency=currency)
         own = rule or rules.rule
         plan = PaymentPlan.objects.create(
@@ -160,7 +159,7 @@ def record_plan(
             "plan": plan.id, "amount": str(from_mills(total)), "currency": currency,
             "installments": len(installments), "last_date": installments[-1][0].isoformat(),
         }  # fmt: skip
-        data |= {"approved_by": approved_by} if approved_by else {}
+        data |= {"offer": offer_id} if offer_id else {}
         record_event(inner, "plan.recorded", "account", account_id, data)
     return int(plan.id)
 
