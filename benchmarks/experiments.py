@@ -1,9 +1,9 @@
-"""How often experiments are wrong, and how often they find what is there: docs/rules/experiments.md, section 7.
+"""How often experiments are wrong, and how often they find what is there (docs/rules/experiments.md, 7).
 
     python -m benchmarks.experiments
 
-Customers come in one by one, and the difference is read on every seventh of each arm, as a person does who looks every
-morning and stops when there is something to see.
+Customers come in one by one, and the difference is read on every seventh of each arm, as a person does who
+looks every morning and stops when there is something to see.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from saldo.collection.experiment_changes import NOTE_CHARACTERS, stop
 from saldo.collection.experiments import MAY_EXPERIMENT, STOPPED, experiments
 from saldo.core.errors import SaldoError
-from saldo.core.experiments import HARMS, Design, harm_limit
+from saldo.core.experiments import HARMS, Design
 from saldo.flows.experiments import Size, candidates, read, size, start
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.experiment_charts import path_chart
@@ -52,7 +52,7 @@ def experiment_page(request: HttpRequest, experiment_id: int) -> HttpResponse:
     }
     shown = {
         "found": found, "row": found.row, "reading": told, "step": found.row.step_then, "harms": HARMS,
-        "charts": [(arm, chart) for arm, chart in charts.items() if chart], "limit": harm_limit(told.comparisons),
+        "charts": [(arm, chart) for arm, chart in charts.items() if chart],
         "harmful": told.harmful, "may_stop": may_change(desk) and found.state != STOPPED,
     }  # fmt: skip
     return render(request, "web/experiments/experiment.html", shown)
