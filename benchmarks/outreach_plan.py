@@ -103,7 +103,7 @@ def _accounts(items: pl.DataFrame, draws: np.random.Generator, accounts: int) ->
         pl.Series("known_days", draws.integers(10, 3000, accounts)),
         pl.Series("late_days", draws.integers(-5, 40, accounts).astype(float)),
         pl.lit("").alias("promise"), pl.lit(False).alias("has_dispute"), pl.lit(False).alias("has_plan"),
-        pl.Series("is_insolvent", draws.random(accounts) < 0.005),
+        pl.Series("is_insolvent", draws.random(accounts) < 0.005), pl.lit("").alias("delay_reason"),
     ).select(*ACCOUNTS)  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def _cover(oldest_first: Sequence[Row], money: list[int], left: dict[int, int]) 
 def condition_holds(when: When, account: Row) -> bool:
     for value, wanted in (
         (account["class"], when.classes), (account["country"], when.countries),
-        (account["segment"], when.segments),
+        (account["segment"], when.segments), (account["delay_reason"], when.delay_reasons),
     ):  # fmt: skip
         if wanted and value not in wanted:
             return False

@@ -40,6 +40,7 @@ whens = st.builds(
     max_known_days=st.sampled_from([None, None, 100]),
     promise=st.sampled_from(["", "", "", "any", "none", "broken"]),
     dispute=st.sampled_from(["", "", "any", "none"]),
+    delay_reasons=st.sampled_from([(), (), (), ("cash",), ("forgotten", "bank")]),
 )
 
 
@@ -144,7 +145,8 @@ def _account(draw: st.DrawFn, told: dict[str, list[dict[str, Any]]], account: in
          "segment": draw(st.sampled_from(["", "", "seg1"])), "class": draw(st.sampled_from(["A", "D", ""])),
          "open_mills": total, "known_days": draw(st.sampled_from([None, 50, 500])), "late_days": None,
          "promise": draw(st.sampled_from(["none", "open", "broken"])), "has_dispute": draw(st.booleans()),
-         "has_plan": False, "is_insolvent": draw(st.integers(0, 9)) == 0}
+         "has_plan": False, "is_insolvent": draw(st.integers(0, 9)) == 0,
+         "delay_reason": draw(st.sampled_from(["", "cash", "forgotten"]))}
     )  # fmt: skip
 
 

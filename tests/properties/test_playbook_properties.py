@@ -52,6 +52,7 @@ def conditions(draw: st.DrawFn) -> When:
         draw(some_of(CLASSES)), draw(some_of(("IT", "DE", "FR"))), draw(some_of(("vip", "estero"))),
         *opened, *known, *late,
         draw(st.sampled_from(("", "any", "none", "broken"))), draw(STATES), draw(STATES),
+        draw(some_of(("cash", "forgotten", "bank"))),
     )  # fmt: skip
 
 

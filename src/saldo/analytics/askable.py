@@ -59,6 +59,7 @@ ACCOUNTS = {
     "has_dispute": pl.Boolean,
     "has_plan": pl.Boolean,
     "is_insolvent": pl.Boolean,
+    "delay_reason": pl.String,
 }
 # What is left to ask: ITEMS with asked_mills (>= 0, <= balance) and codes (why less than the balance).
 ASKABLE = {**ITEMS, "asked_mills": pl.Int64, "codes": pl.List(pl.String)}

@@ -28,7 +28,12 @@ def in_order(playbooks: Numbered) -> list[tuple[int, Playbook]]:
 def holds(when: When) -> pl.Expr:
     """Whether the conditions hold for a row of ACCOUNTS. What is not known of an account does not hold."""
     conditions: list[pl.Expr] = []
-    for column, values in (("class", when.classes), ("country", when.countries), ("segment", when.segments)):
+    for column, values in (
+        ("class", when.classes),
+        ("country", when.countries),
+        ("segment", when.segments),
+        ("delay_reason", when.delay_reasons),
+    ):
         if values:
             conditions.append(pl.col(column).is_in(list(values)))
     for column, least, most in (

@@ -1,7 +1,7 @@
 """Why customers say that they are late: the newest reason of each account, as calls and visits recorded it.
 
-It is what playbooks ask about (core.playbook.When.delay_reasons) and what the ranking weighs an action's effect
-by. Causes counted by period are measurement.causes.
+It is what playbooks ask about (core.playbook.When.delay_reasons) and what the ranking weighs the effect of an
+action by. Causes counted by period are measurement.causes.
 """
 
 from __future__ import annotations

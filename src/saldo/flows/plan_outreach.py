@@ -25,6 +25,7 @@ from saldo.analytics.askable import (
 from saldo.analytics.playbook_arms import ENTRANTS
 from saldo.analytics.playbook_plan import newcomers, plan
 from saldo.analytics.playbook_ways import MONTH_DAYS
+from saldo.collection.causes import delay_reasons
 from saldo.collection.experiments import trials
 from saldo.collection.holds import holds_in_force
 from saldo.collection.planning import last_contacts
@@ -211,11 +212,12 @@ def accounts_of(
         _known_days(facts),
         _late_days(facts),
         blocking.account_states(ctx, rules),
+        delay_reasons(ctx).select("account_id", pl.col("reason").alias("delay_reason")),
         insolvent.select("account_id", pl.lit(True).alias("is_insolvent")).unique(),
     ):
         joined = joined.join(frame, on="account_id", how="left", maintain_order="left")
     return joined.with_columns(
-        pl.col("segment", "country", "class", "promise").fill_null(""),
+        pl.col("segment", "country", "class", "promise", "delay_reason").fill_null(""),
         pl.col("has_dispute", "has_plan", "is_insolvent").fill_null(False),
     ).select(*ACCOUNTS)
 

@@ -25,7 +25,7 @@ WHOLE = (
     "order", "level", "day", "until_day", "wait_days", "repeat_days", "min_known_days", "max_known_days",
     "min_late_days", "max_late_days", "shift_days",
 )  # fmt: skip
-LISTS = ("fallback", "attach", "classes")
+LISTS = ("fallback", "attach", "classes", "delay_reasons")
 TYPED_LISTS = ("countries", "segments")
 WHEN_KEYS = tuple(each.name.removesuffix("_mills") for each in fields(When))
 _TABLES = ("when", "arms")

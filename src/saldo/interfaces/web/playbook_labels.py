@@ -58,12 +58,13 @@ FIELDS = {
     "promise": gettext_lazy("Promise"),
     "dispute": gettext_lazy("Dispute"),
     "plan": gettext_lazy("Payment plan"),
+    "delay_reasons": gettext_lazy("Late because, as it said last"),
 }
 # Where the values of a key have words of their own.
 VALUES = {
     "track": "track", "channel": "channel", "fallback": "channel", "template": "template", "tone": "tone",
     "purpose": "purpose", "mode": "step_mode", "owner": "step_owner", "attach": "attachment",
-    "promise": "has_state", "dispute": "has_state", "plan": "has_state",
+    "promise": "has_state", "dispute": "has_state", "plan": "has_state", "delay_reasons": "delay_reason",
 }  # fmt: skip
 
 TABLES = {"step_owner": OWNERS, "step_mode": MODES, "has_state": HAS}

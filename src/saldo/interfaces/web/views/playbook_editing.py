@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from saldo.collection.playbook_changes import NOTE_CHARACTERS
 from saldo.collection.playbooks import playbooks, version_row
 from saldo.core.errors import SaldoError
+from saldo.core.outcomes import DELAY_REASONS
 from saldo.core.playbook import (
     ATTACHMENTS,
     CHANNELS,
@@ -37,7 +38,7 @@ FORM, TEXT = "form", "text"
 CHOICES = {
     "tracks": TRACKS, "channels": CHANNELS, "written": WRITTEN, "tones": TONES, "modes": MODES,
     "owners": OWNERS, "purposes": PURPOSES, "attachments": ATTACHMENTS, "classes": CLASSES,
-    "promises": ("any", "none", "broken"), "states": ("any", "none"),
+    "promises": ("any", "none", "broken"), "states": ("any", "none"), "delay_codes": DELAY_REASONS,
 }  # fmt: skip
 
 
