@@ -76,7 +76,8 @@ def effects(
 
     accounts: account_id, oldest_due. Also: contacts (of the window), since_due (contacts since the oldest
     item fell due), unanswered, tries, spoken, delay_reason, delay_day, plan_sign, and of the skip that holds
-    longest skip_reason, skip_until (the day on which it is back), skip_growth, skip_currency, skip_overdue_mills.
+    longest skip_reason, skip_until (the day on which it is back), skip_growth, skip_currency and
+    skip_overdue_mills.
     """
     prior, desk = prior or default_priors().priority, desk or default_desk_prior()
     told = (

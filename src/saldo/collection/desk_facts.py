@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from saldo.analytics.ranking_effects import DELAYS, SKIPS, TRIES
+from saldo.analytics.ranking_effects import SKIPS, TRIES
 from saldo.core.context import Context
 from saldo.core.outcomes import NO_ANSWER, NOT_FOUND, PHONE, SPOKEN, VISIT
 from saldo.storage.frames import copy_out
@@ -24,8 +24,8 @@ LEAST_SECONDS, MOST_SECONDS = 5, 3 * 3600
 # Outcomes that stand: those that the next word about the account did not take back the same day.
 STANDING = """
 SELECT * FROM (
-    SELECT o.id, o.account_id, o.as_of, o.state, o.channel, o.result, o.skip_reason, o.delay_reason,
-           o.seconds, o.actor, o.recorded_at, o.follow_up_date, o.call_back_at,
+    SELECT o.id, o.account_id, o.as_of, o.state, o.channel, o.result, o.skip_reason, o.seconds, o.actor,
+           o.recorded_at, o.follow_up_date, o.call_back_at,
            lead(o.state) OVER w AS next_state, lead(o.as_of) OVER w AS next_as_of
       FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
      WHERE (%(company_id)s::int IS NULL OR a.company_id = %(company_id)s)
@@ -106,15 +106,6 @@ def skips(ctx: Context) -> pl.DataFrame:
     """
     since = ctx.as_of - timedelta(days=SKIPS_DAYS)
     return copy_out(sql, standing_params(ctx) | {"since": since}, SKIPS)
-
-
-def delays(ctx: Context) -> pl.DataFrame:
-    """DELAYS: the newest reason that each customer gave for its delay."""
-    sql = f"""
-    SELECT DISTINCT ON (account_id) account_id, delay_reason, as_of FROM ({STANDING}) o
-     WHERE delay_reason <> '' ORDER BY account_id, recorded_at DESC, id DESC
-    """
-    return copy_out(sql, standing_params(ctx), DELAYS)
 
 
 _LAST_BY = {"account_id": pl.Int64, "collector": pl.String}

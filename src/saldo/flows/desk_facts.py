@@ -11,7 +11,8 @@ from saldo.analytics.ranking import Desk
 from saldo.analytics.ranking_effects import CONTACTED, REACHABLE, SIGNS, DeskFacts
 from saldo.cash.collections import returned_receipts
 from saldo.collection.assignments import capacities
-from saldo.collection.desk_facts import delays, makes_visits, skips, timed_contacts, tries
+from saldo.collection.causes import delay_reasons
+from saldo.collection.desk_facts import makes_visits, skips, timed_contacts, tries
 from saldo.core.context import Context
 from saldo.core.desk_prior import DeskPrior, default_desk_prior
 from saldo.core.playbook import CALL, EMAIL, PEC
@@ -37,7 +38,7 @@ def desk_of_day(ctx: Context, facts: Facts, book: Book, forecasts: pl.DataFrame)
             contacts=book.contacts.select(list(CONTACTED)),
             answered=_answered(book),
             tries=tries(ctx),
-            delays=delays(ctx),
+            delays=delay_reasons(ctx).select("account_id", "reason", "day"),
             skips=skips(ctx),
             reachable=_reachable(ctx),
             timed=timed_contacts(ctx),

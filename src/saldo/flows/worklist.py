@@ -21,11 +21,12 @@ from saldo.identity.queries import companies, latest_day_run
 BLOCKS = (DATED, VALUE, WAIT)
 
 
-def worklist_of_day(ctx: Context) -> list[dict[str, Any]]:
+def worklist_of_day(ctx: Context, collector: str = "", planned: bool = False) -> list[dict[str, Any]]:
     """The rows of the day's worklists, in the stable JSON of the command line; runs a day that was not run.
 
-    Amounts are decimal strings; ``value`` is the expected gain of the suggested action; reasons are given in
-    both languages.
+    Amounts are decimal strings; ``value`` is the expected gain of the suggested action; ``to_collect`` what
+    of the overdue may be asked; reasons, and why not the alternatives, are given in both languages.
+    collector: only that person's list, as the day shared it out. planned: only what its minutes reach.
     """
     lists: dict[str, list[list[dict[str, Any]]]] = {}
     for company in companies(ctx):
@@ -35,7 +36,12 @@ def worklist_of_day(ctx: Context) -> list[dict[str, Any]]:
         for currency, own in groupby(rows, key=itemgetter("currency")):
             lists.setdefault(currency, []).append(list(own))
     ranked = [row for currency in sorted(lists) for row in _merged(lists[currency])]
-    return [row | {"rank": rank, "company_rank": row["rank"]} for rank, row in enumerate(ranked, start=1)]
+    numbered = [row | {"rank": rank, "company_rank": row["rank"]} for rank, row in enumerate(ranked, start=1)]
+    return [
+        row
+        for row in numbered
+        if (not collector or row["collector"] in ("", collector)) and (not planned or row["planned"])
+    ]
 
 
 def _merged(lists: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
@@ -54,7 +60,7 @@ def _told(company: str, row: dict[str, Any]) -> dict[str, Any]:
     currency = row["currency"]
     amounts = {
         name: decimal_text(to_mills(row[name]), currency)
-        for name in ("value", "value_per_minute", "overdue", "open")
+        for name in ("value", "value_per_minute", "overdue", "to_collect", "open")
     }
     return {
         "rank": row["rank"],
@@ -69,8 +75,23 @@ def _told(company: str, row: dict[str, Any]) -> dict[str, Any]:
         "oldest_days": row["oldest_days"],
         "p30": round(row["p30"], 4),
         "rung": row["rung"],
+        "collector": row["collector"],
+        "planned": row["is_planned"],
+        "alternatives": [_alternative(told, currency) for told in row["alternatives"]],
         "reasons": {
             language: [render(reason["code"], reason["params"], language) for reason in row["reasons"]]
             for language in LANGUAGES
         },
+    }
+
+
+def _alternative(told: dict[str, Any], currency: str) -> dict[str, Any]:
+    """Another action with what it is worth (null: it may not be done) and why it is not the one."""
+    value = told["value_mills"]
+    return {
+        "action": told["action"],
+        "minutes": told["minutes"],
+        "value": None if value is None else decimal_text(value, currency),
+        "code": told["code"],
+        "why": {language: render(told["code"], {}, language) for language in LANGUAGES},
     }

@@ -97,15 +97,20 @@ def _run_json(result: DayResult) -> dict[str, Any]:
 @as_of_option
 @company_option
 @click.option("--limit", type=int, help="Only the first rows.")
+@click.option("--collector", default="", help="Only the list of this user, with what is everybody's.")
+@click.option("--planned", is_flag=True, help="Only what the day's minutes reach.")
 @json_option
 @command
-def worklist(as_of: datetime | None, company: str | None, limit: int | None, as_json: bool) -> None:
+def worklist(
+    as_of: datetime | None, company: str | None, limit: int | None, collector: str, planned: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """The day's worklist with its reasons; a day that was not run yet is run first."""
     prepare()
     from saldo.flows.worklist import worklist_of_day
 
     ctx = context(day_of(as_of), company=company)
-    rows = worklist_of_day(ctx)[:limit]
+    rows = worklist_of_day(ctx, collector, planned)[:limit]
     if as_json:
         print_json({"as_of": ctx.as_of.isoformat(), "rows": [_row_json(row) for row in rows]})
         return
@@ -115,7 +120,8 @@ def worklist(as_of: datetime | None, company: str | None, limit: int | None, as_
     for row in rows:
         click.echo(
             f"{row['rank']:>4} {row['company']:<{wide}}{row['account']:<14} {row['name'][:34]:<34} "
-            f"{row['action']:<6} {row['overdue']:>16} {row['currency']}"
+            f"{row['action']:<12} {row['overdue']:>16} {row['currency']}"
+            f"{'  ' + row['collector'] if row['collector'] else ''}"
         )
         click.echo(f"       {row['reasons'][language()][0] if row['reasons'][language()] else ''}")
 

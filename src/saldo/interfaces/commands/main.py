@@ -19,6 +19,8 @@ OWN = {
     "mail": "mail:mail",
     "mapping": "reading:mapping",
     "import": "importing:import_command",
+    "assign": "desk:assign",
+    "capacity": "desk:capacity",
     "day": "figures:day",
     "worklist": "figures:worklist",
     "template": "wording:template",
