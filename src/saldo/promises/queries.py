@@ -21,7 +21,7 @@ import polars as pl
 from saldo.analytics.book import PROMISES
 from saldo.core.context import Context
 from saldo.core.money import from_mills, to_mills
-from saldo.core.promises import MISTAKE, VOID, remaining_mills
+from saldo.core.promises import MISTAKE, OPEN, VOID, remaining_mills
 from saldo.core.sending import SendingRules
 from saldo.identity.models import Grant
 from saldo.ledger.owed import balances
@@ -135,6 +135,11 @@ class PromiseRow:
     effective_date: date
     actor: str
     recorded_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is waited for."""
+        return self.state == OPEN and self.may_end
 
     @property
     def may_end(self) -> bool:

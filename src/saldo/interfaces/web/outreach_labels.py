@@ -32,6 +32,7 @@ PURPOSES = {
     "answer": gettext_lazy("Answer"),
     "statement": gettext_lazy("Statement of account"),
     "person": gettext_lazy("Written by hand"),
+    "survey": gettext_lazy("Two questions"),
 }
 TEMPLATES = {
     "courtesy": gettext_lazy("Courtesy reminder before the due date"),
@@ -44,6 +45,7 @@ TEMPLATES = {
     "formal_notice": gettext_lazy("Formal notice (messa in mora)"),
     "thanks": gettext_lazy("Thanks for the payment"),
     "statement": gettext_lazy("Statement of account"),
+    "survey": gettext_lazy("Two questions about our service"),
 }
 STATES = {
     "queued": gettext_lazy("Queued"),
@@ -145,6 +147,7 @@ STOP_REASONS = {
     "wrong_contact": gettext_lazy("wrong contact"),
     "invalid": gettext_lazy("not a valid address"),
     "person": gettext_lazy("stopped by hand"),
+    "preference": gettext_lazy("the customer asked not to be reached so"),
 }
 DISPUTE_REASONS = {
     "price": gettext_lazy("Price"),
@@ -176,6 +179,7 @@ FACT_STATES = {
     "partially_kept": gettext_lazy("kept in part"),
     "partly_kept": gettext_lazy("kept in part"),
     "broken": gettext_lazy("broken"),
+    "void": gettext_lazy("not judged"),
     "withdrawn": gettext_lazy("withdrawn"),
     "replaced": gettext_lazy("replaced"),
     "mistake": gettext_lazy("recorded by mistake"),

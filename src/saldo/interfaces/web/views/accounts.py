@@ -16,11 +16,13 @@ from saldo.cash.desk import lines_of_account
 from saldo.collection.queries import hidden_today, outcomes_of
 from saldo.core.context import Context
 from saldo.flows.prescription import prescription
+from saldo.flows.to_collect import collectable
 from saldo.interfaces import clock
 from saldo.interfaces.web.charts import shares
 from saldo.interfaces.web.context import cash_waiting
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.timeline import timeline
+from saldo.interfaces.web.views.care import preferences_shown
 from saldo.interfaces.web.views.relations import facts_of
 from saldo.interfaces.web.views.worklist import parse_offset
 from saldo.ledger.portfolio import COLUMN_OF_BUCKET, SORTS, portfolio
@@ -142,7 +144,9 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         .sort("expires_date")
         .head(PRESCRIBING)
         .to_dicts(),
+        "collect": collectable(clocks.ctx, account_id),
         **facts_of(desk, clocks.ctx, account_id),
+        **preferences_shown(desk, clocks.ctx, account_id),
     }
     cash = cash_waiting(request)
     shown["has_bank"] = cash is not None and cash.booked_until is not None

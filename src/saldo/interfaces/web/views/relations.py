@@ -87,7 +87,8 @@ def facts_of(desk: Desk, ctx: Any, account_id: int) -> dict[str, Any]:
         claims_of(ctx, account_id),
     )
     return {
-        "promises": promises, "plans": plans, "disputes": disputes, "holds": holds, "claims": claims,
+        "promises": promises, "open_promises": [row for row in promises if row.is_open],
+        "plans": plans, "disputes": disputes, "holds": holds, "claims": claims,
         "stops": {row.address: row for row in stops_of(ctx, account_id)},
         "dispute_reasons": DISPUTE_REASONS.items(), "hold_reasons": HOLD_REASONS.items(),
         "promise_ends": PROMISE_ENDS, "dispute_ends": DISPUTE_ENDS, "plan_ends": PLAN_ENDS,

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from saldo.core.errors import SaldoError
 from saldo.core.money import from_mills
 from saldo.flows.handle_reply import assign, confirm, dismiss, propose, reopen
+from saldo.flows.judged_promises import promises_of
 from saldo.interfaces.web import labels
 from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.context import mail_counts, nav_count
@@ -31,6 +32,7 @@ from saldo.outreach import desk as post
 from saldo.outreach.desk import ReplyLine
 from saldo.outreach.replies import STILL_WAITING, attachment, reply
 from saldo.parties.queries import find_accounts
+from saldo.promises.queries import PromiseRow
 
 MOST_HITS = 6
 MOST_ITEMS = 60
@@ -95,12 +97,18 @@ def _pane(request: HttpRequest, row: ReplyLine) -> dict[str, Any]:
         "row": row, "thread": thread, "proposal": proposal, "act": act, "fields": fields, "items": items,
         "chosen_ids": set(fields.get("item_ids") or ()), "may_act": may_act,
         "wanted": FIELDS.get(act or "", ()),
+        "open_promises": _open_promises(request, row.account_id) if act == "promise" and may_act else [],
         "amount": money(from_mills(fields["amount_mills"])) if fields.get("amount_mills") else "",
         "reasons": HOLD_REASONS.items() if act == "hold" else DISPUTE_REASONS.items(),
         "other_acts": [(code, ACTS[code]) for code in FIELDS if code != act],
         "default_until": desk.ctx.as_of + timedelta(days=HOLD_DAYS), "earliest": desk.ctx.as_of,
         "may_download": may_download(desk),
     }  # fmt: skip
+
+
+def _open_promises(request: HttpRequest, account_id: int | None) -> list[PromiseRow]:
+    rows = promises_of(request.desk.ctx, account_id) if account_id else []
+    return [row for row in rows if row.is_open]
 
 
 def typed_fields(data: QueryDict, act: str, currency: str) -> dict[str, Any]:
