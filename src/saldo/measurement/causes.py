@@ -19,19 +19,12 @@ from django.db import connection
 
 from saldo.core.context import Context
 from saldo.identity.models import Grant
+from saldo.identity.queries import READS_ALL_ACCOUNTS
 from saldo.ledger.owed import open_debits
 from saldo.parties.queries import visible_accounts_sql
 
-MAY_READ_CAUSES = frozenset(
-    {
-        Grant.Role.ADMINISTRATOR,
-        Grant.Role.CREDIT_MANAGER,
-        Grant.Role.COLLECTOR,
-        Grant.Role.CUSTOMER_CARE,
-        Grant.Role.CFO,
-        Grant.Role.SALES,
-    }
-)
+# Whoever reads all accounts; sales its own customers.
+MAY_READ_CAUSES = READS_ALL_ACCOUNTS | {Grant.Role.SALES}
 _TOLD = """
 SELECT o.account_id, o.delay_reason, o.as_of, o.actor, o.note, o.id, c.name
   FROM collection_outcome o

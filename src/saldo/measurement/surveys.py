@@ -18,21 +18,10 @@ from django.db.models import Q, QuerySet
 from saldo.core.care import CSAT_LEAST, CSAT_MOST, NPS_MOST, Score, csat, is_low, nps
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
-from saldo.identity.models import Grant
 from saldo.identity.operations import record_event, stamped
 from saldo.measurement.models import Survey, SurveyAnswer
 from saldo.parties.queries import visible_accounts
 
-MAY_READ_SURVEYS = frozenset(
-    {
-        Grant.Role.ADMINISTRATOR,
-        Grant.Role.CREDIT_MANAGER,
-        Grant.Role.COLLECTOR,
-        Grant.Role.CUSTOMER_CARE,
-        Grant.Role.CFO,
-        Grant.Role.SALES,
-    }
-)
 DISPUTE, PLAN = "dispute", "plan"
 KINDS = (DISPUTE, PLAN)
 ANSWER_DAYS = 30

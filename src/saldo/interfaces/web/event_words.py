@@ -46,6 +46,10 @@ def _dispute(data: Data) -> str:
     return _("dispute of %(amount)s opened (%(reason)s)") % {"amount": _amount(data), "reason": reason}
 
 
+def _said(data: Data) -> str:
+    return f" «{data['note']}»" if data.get("note") else ""
+
+
 def _claim(data: Data) -> str:
     amount = _amount(data)
     return (
@@ -87,6 +91,21 @@ def _fields(data: Data) -> str:
     return ", ".join(str(CONTACT_FIELDS[name]) for name in data.get("fields", ()) if name in CONTACT_FIELDS)
 
 
+def _preference_name(data: Data) -> str:
+    name = label("preference", data.get("kind", "other"))
+    return f"{name}: {data['value']}" if data.get("value") else name
+
+
+def _preference(data: Data) -> str:
+    return _("asked for: %(what)s") % {"what": _preference_name(data)}
+
+
+def _answered(data: Data) -> str:
+    told = {"csat": data.get("csat", "–"), "nps": data.get("nps", "–")}
+    text = _("answered the two questions: %(csat)s of 5, %(nps)s of 10") % told
+    return f"{text} «{data['comment']}»" if data.get("comment") else text
+
+
 WORDS: dict[str, Callable[[Data], str]] = {
     "promise.recorded": _promise,
     "promise.ended": _ended(lambda: _("promise ended")),
@@ -94,6 +113,16 @@ WORDS: dict[str, Callable[[Data], str]] = {
     "plan.ended": _ended(lambda: _("payment plan ended")),
     "dispute.opened": _dispute,
     "dispute.ended": _ended(lambda: _("dispute ended")),
+    "dispute.settled": _ended(lambda: _("dispute ended in part")),
+    "dispute.reopened": lambda data: _("dispute of %(amount)s opened again") % {"amount": _amount(data)},
+    "dispute.note": lambda data: _("dispute: note") + _said(data),
+    "dispute.owner": lambda data: (
+        _("dispute given to %(owner)s") % {"owner": data.get("owner") or _("the credit office")} + _said(data)
+    ),
+    "dispute.answer": lambda data: label("verdict", data.get("outcome", "")) + _said(data),
+    "dispute.agreed": lambda data: (
+        _("credit note of %(amount)s agreed for a dispute") % {"amount": _amount(data)} + _said(data)
+    ),
     "dispute.deduction_opened": lambda data: _("deduction of %(amount)s") % {"amount": _amount(data)},
     "dispute.deduction_ended": _ended(lambda: _("deduction cleared up")),
     "claim.recorded": _claim,
@@ -123,6 +152,10 @@ WORDS: dict[str, Callable[[Data], str]] = {
     "cash.alias_added": lambda data: (
         _("learnt about the payer: %(value)s") % {"value": data.get("value", "")}
     ),
+    "preference.recorded": _preference,
+    "preference.ended": lambda data: _("no longer asks for: %(what)s") % {"what": _preference_name(data)},
+    "survey.asked": lambda data: _("asked two questions about our service"),
+    "survey.answered": _answered,
     "segment.chosen": lambda data: (
         _("segment chosen by hand: %(segment)s") % {"segment": data.get("segment") or _("by the rules")}
     ),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from saldo.core.reasons import render
-from saldo.interfaces.web import call_labels, care_labels, outreach_labels, playbook_labels
+from saldo.interfaces.web import call_labels, care_labels, dispute_labels, outreach_labels, playbook_labels
 from saldo.interfaces.web.forecast_labels import CASH_KINDS, ENGINES, RISK_CLASSES
 
 ITEM_KINDS = {
@@ -288,6 +288,7 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "missing": MISSING,
     **call_labels.TABLES,
     **care_labels.TABLES,
+    **dispute_labels.TABLES,
     **outreach_labels.TABLES,
     **playbook_labels.TABLES,
 }
