@@ -18,19 +18,29 @@ from saldo.analytics.ranking import DATED, VALUE
 from saldo.collection.operations import record_outcome
 from saldo.collection.queries import ActionRow, worklist
 from saldo.core.context import Context
+from saldo.core.errors import SaldoError
+from saldo.core.outcomes import OTHER_CHANNEL, PHONE
 from saldo.core.priors import NO_ACTION, default_priors
 from saldo.flows.day import run_day
 from saldo.flows.import_documents import ImportResult, import_file
 from saldo.identity.operations import ensure_company
 from saldo.identity.queries import CompanyRow, latest_day_run
+from saldo.ledger.owed import owed_items
 from saldo.ledger.queries import open_items
 from saldo.parties.frames import account_names
+from saldo.promises.operations import record_promise
+from saldo.promises.plans import record_plan
+from saldo.simulation.files import erp_exports
 from saldo.simulation.files.erp_exports import mapping_texts
 from saldo.simulation.files.world_file import WorldFile
-from saldo.simulation.trial.policies import DueItem, Suggestion
+from saldo.simulation.trial.agreements import CURRENCY, PLAN_RULE, Plan
+from saldo.simulation.trial.office import DELAYS_OF_REPLIES, Heard, Office
+from saldo.simulation.trial.policies import Contact, DueItem, Suggestion
+from saldo.simulation.trial.rules import CALL
+from saldo.simulation.world.tables import Tables
 from saldo.storage.frames import copy_out
 
-ACTOR = "system:trial"
+ACTOR, SECOND = "system:trial", "system:second"
 WORKLIST_ROWS = 2_000
 _BLOCKS = (DATED, VALUE)
 _LINES_SCHEMA = {
@@ -87,6 +97,21 @@ class Desk:
             accept_closures=True,
         )
 
+    def history(self, t: Tables, before: date) -> None:
+        """The archive that each company exports once."""
+        for company_id, code, name, vat in t.companies.select(
+            "company_id", "code", "name", "vat"
+        ).iter_rows():
+            self.add_company(code, name, vat)
+            self.take_in(code, erp_exports.history(t, company_id, before))
+
+    def look(self, t: Tables) -> None:
+        """What the ERPs sent on the evening of the day."""
+        for company_id, code in t.companies.select("company_id", "code").iter_rows():
+            file = erp_exports.daily(t, company_id, self.day)
+            if file is not None:
+                self.take_in(code, file)
+
     def run(self) -> None:
         """The day of every company."""
         for company in self.companies.values():
@@ -105,8 +130,12 @@ class Desk:
         columns = items.select("item_id", "account_id", "days", "balance_mills")
         return [DueItem(*row) for row in columns.iter_rows()]
 
-    def worklist(self) -> list[Suggestion]:
-        """What is to do today, the companies' lists as one: the worthiest first row comes next."""
+    def worklist(self, office: Office) -> list[Suggestion]:
+        """What is to do today, the companies' lists as one: the worthiest first row comes next.
+
+        office: its memory is not looked at; what was recorded is in Saldo.
+        """
+        self.run()
         lists = [list(self._rows(company)) for company in self.companies.values()]
         merged: list[Suggestion] = []
         while waiting := [rows for rows in lists if rows]:
@@ -120,8 +149,40 @@ class Desk:
         rows = worklist(self.context(company.id), run, limit=WORKLIST_ROWS)
         return (row for row in rows if row.block in _BLOCKS and row.kind != NO_ACTION)
 
-    def record(self, account_id: int, note: str, come_back: date | None = None) -> None:
-        record_outcome(self.context(), account_id, "done", note, come_back)
+    def made(self, contact: Contact) -> None:
+        """What was done, as the person who did it records it."""
+        channel = PHONE if contact.channel == CALL else OTHER_CHANNEL
+        record_outcome(
+            self.context(), contact.account_id, "done", f"{contact.purpose}, {contact.tone}", channel=channel
+        )
+
+    def heard(self, reply: Heard, last: date) -> None:
+        """What a customer said: its promise, the reason of its delay. last: how long it is waited for."""
+        ctx = self.context()
+        reason = DELAYS_OF_REPLIES.get(reply.kind, "")
+        if reason:
+            record_outcome(
+                ctx, reply.account_id, "note", reply.kind, channel=OTHER_CHANNEL, delay_reason=reason
+            )
+        if reply.kind != "promise":
+            return
+        try:
+            record_promise(ctx, reply.account_id, CURRENCY, reply.day or last, note="as heard", replaces=True)
+        except SaldoError:
+            # Nothing that Saldo shows is left to promise: booked meanwhile. It is looked at once more.
+            come_back = last + timedelta(days=1)
+            if come_back > self.day:
+                record_outcome(ctx, reply.account_id, "done", "promise", come_back)
+
+    def agreed(self, plan: Plan) -> None:
+        """A plan that the customer accepted, as it was offered."""
+        owed = owed_items(self.context(), plan.account_id, CURRENCY, sorted(plan.items))
+        if {item.item_id: item.balance_mills for item in owed} != dict(plan.items):
+            return
+        record_plan(
+            self.context(), plan.account_id, CURRENCY, plan.installments, sorted(plan.items), rule=PLAN_RULE,
+            approved_by=SECOND,
+        )  # fmt: skip
 
     def names(self) -> dict[tuple[str, str], int]:
         """(company, the customer's number without leading zeros) -> account."""

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from saldo.simulation.trial.rules import PLAN, effort_minutes, offer_stands_days
 from saldo.simulation.world import parameters
 from saldo.simulation.world.tables import Tables
 
@@ -52,7 +53,7 @@ def figures(t: Tables, first_day: date, last_day: date) -> Figures:
     weeks = _cash_by_week(t, first_day, last_day)
     sent = t.messages.filter(pl.col("sent_date").is_between(first_day, last_day))
     came = t.replies.filter(pl.col("reply_date").is_between(first_day, last_day))
-    minutes = parameters.load().contact.minutes
+    minutes, effort = parameters.load().contact.minutes, effort_minutes()
     return Figures(
         dso_days=_dso(book, t, first_day, last_day),
         overdue_share=_overdue_share(book, first_day, last_day),
@@ -61,9 +62,20 @@ def figures(t: Tables, first_day: date, last_day: date) -> Figures:
         cash_cents=sum(weeks),
         cash_by_week=weeks,
         contacts=sent.height,
-        minutes=float(sum(minutes[channel] for channel in sent["channel"].to_list())),
+        minutes=float(
+            sum(minutes[channel] for channel in sent["channel"].to_list())
+            + effort[PLAN] * _prepared(t.messages, first_day, last_day)
+        ),
         complaints=came.filter(pl.col("kind") == COMPLAINT).height,
     )
+
+
+def _prepared(messages: pl.DataFrame, first_day: date, last_day: date) -> int:
+    """Offers of a plan that were made anew, not only repeated."""
+    offers = messages.filter((pl.col("purpose") == PLAN) & (pl.col("sent_date") >= first_day))
+    offers = offers.filter(pl.col("sent_date") <= last_day).sort("account_id", "sent_date")
+    since = (pl.col("sent_date") - pl.col("sent_date").shift(1).over("account_id")).dt.total_days()
+    return offers.filter(since.is_null() | (since >= offer_stands_days())).height
 
 
 class _Book:

@@ -27,18 +27,22 @@ ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_T
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One policy on one seed, for so many calendar days; first_day: None is that of trial.toml."""
+    """One policy on one seed, for so many calendar days; first_day: None is that of trial.toml.
+
+    engines: on Saldo's engines without a database, instead of the whole of Saldo.
+    """
 
     policy: str
     seed: int
     size: str
     days: int
     first_day: date | None = None
+    engines: bool = False
 
 
 def run_all(
     jobs: Sequence[Job],
-    databases: Scratch,
+    databases: Scratch | None,
     processes: int,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[Job, Figures]:
@@ -90,7 +94,7 @@ def _one_thread() -> Iterator[None]:
             del os.environ[name]
 
 
-def _started(job: Job, databases: Scratch, label: str) -> tuple[Connection, BaseProcess]:
+def _started(job: Job, databases: Scratch | None, label: str) -> tuple[Connection, BaseProcess]:
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(job, databases, label, sender), daemon=True)
@@ -112,25 +116,31 @@ def _heard(connection: Connection, process: BaseProcess, job: Job) -> Figures | 
     return said  # type: ignore[no-any-return]
 
 
-def _work(job: Job, databases: Scratch, label: str, connection: Connection) -> None:
+def _work(job: Job, databases: Scratch | None, label: str, connection: Connection) -> None:
     """In the process of a job: Django on a database of its own, then the run. The parent answers Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        connection.send(_lived(job, None if job.engines else databases, label, connection.send))
+    except SaldoError as error:
+        connection.send(error.text("en"))
+    except Exception:
+        connection.send(traceback.format_exc()[-1500:])
+
+
+def _lived(job: Job, databases: Scratch | None, label: str, tell: Callable[[int], None]) -> Figures:
+    if databases is not None:
         os.environ["DATABASE_URL"] = databases.make(label)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
         import django
 
         django.setup()
+    from saldo.simulation.trial.run import run
+    from saldo.simulation.world.world import World
+
+    found = run(job, World.make, tell)
+    if databases is not None:
         from django.db import connections
 
-        from saldo.simulation.trial.run import run
-        from saldo.simulation.world.world import World
-
-        figures = run(job, World.make, connection.send)
         connections.close_all()
         databases.drop(label)
-        connection.send(figures)
-    except SaldoError as error:
-        connection.send(error.text("en"))
-    except Exception:
-        connection.send(traceback.format_exc()[-1500:])
+    return found

@@ -2,19 +2,22 @@
 
 A policy sees Saldo's open items and worklist and what the office itself did and heard; never the truth. All
 of them have the same calls and the same letters a day, the same tones and the same pauses, so that only the
-choice of whom and how differs.
+choice of whom, how and with what (a reminder, or the offer of a plan) differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 
-from saldo.simulation.trial.rules import CALL, Rules
+from saldo.simulation.trial.rules import CALL, PLAN, Rules
 
 MAIL = "email"
+REMINDER = "reminder"
+# What the worklist's actions are in a trial; the others (to escalate, to close) contact nobody.
+CHANNELS = {CALL: CALL, MAIL: MAIL, "pec": MAIL, PLAN: MAIL, "find_contact": CALL, "visit": CALL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class DueItem:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A line of Saldo's worklist: whom, and by which channel ("email", "call")."""
+    """A line of Saldo's worklist: whom, and by which action ("email", "call", "plan", ...)."""
 
     account_id: int
     kind: str
@@ -41,7 +44,7 @@ class Known:
 
     items: open debits by account, the overdue ones and those due within the courtesy days. resting: accounts
     that a reply in hand leaves alone. contacted: days of the contacts of each account, in order. letters: how
-    many letters of the fixed calendar each item has had.
+    many letters of the fixed calendar each item has had. planned: items of plans that are being kept.
     """
 
     day: date
@@ -50,9 +53,19 @@ class Known:
     resting: frozenset[int]
     contacted: Mapping[int, tuple[date, ...]]
     letters: Mapping[int, int]
+    planned: frozenset[int] = frozenset()
+    offered: Mapping[int, date] = field(default_factory=dict)
+    saved_minutes: float = 0.0
 
     def overdue(self, account_id: int) -> tuple[DueItem, ...]:
-        return tuple(item for item in self.items.get(account_id, ()) if item.days > 0)
+        """What is overdue and may be asked for."""
+        items = self.items.get(account_id, ())
+        return tuple(item for item in items if item.days > 0 and item.item_id not in self.planned)
+
+    def soon(self, account_id: int) -> tuple[DueItem, ...]:
+        """What falls due soon."""
+        items = self.items.get(account_id, ())
+        return tuple(item for item in items if item.days <= 0 and item.item_id not in self.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class Contact:
     tone: str
     items: tuple[int, ...]
     lettered: tuple[int, ...] = ()
+    purpose: str = REMINDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +150,7 @@ def _in_order(known: Known, rules: Rules, size: Callable[[int], int]) -> Iterato
 
 
 def _saldo(known: Known, rules: Rules) -> list[Contact]:
-    """The day's worklist in its order, by the channel that it suggests while there is some of it left."""
+    """The day's worklist in its order, by the actions that it suggests while there are minutes left."""
     return _asked(known, rules, known.worklist)
 
 
@@ -152,22 +166,43 @@ def _late_accounts(known: Known, rules: Rules) -> list[int]:
 def _asked(known: Known, rules: Rules, wanted: Iterable[Suggestion]) -> list[Contact]:
     """Down the list while the budget lasts, over accounts that rest or were contacted lately."""
     left = {CALL: rules.budget.calls, MAIL: rules.budget.written}
+    minutes = rules.minutes + known.saved_minutes
     contacts: list[Contact] = []
     for suggestion in wanted:
         account_id = suggestion.account_id
         if account_id in known.resting or _paused(known, rules, account_id):
             continue
         # A courtesy names what falls due soon, a reminder only what is overdue.
-        named = known.overdue(account_id) or known.items.get(account_id, ())
+        named = known.overdue(account_id) or known.soon(account_id)
         if not named or any(contact.account_id == account_id for contact in contacts):
             continue
-        channel = _taken(left, suggestion.kind)
+        kind, stands = suggestion.kind, rules.stands(known.offered.get(account_id), known.day)
+        if kind == PLAN and stands:
+            # It is repeated, and nothing has to be prepared.
+            kind = MAIL
+        channel = _channel(left, kind, minutes, rules)
         if channel is None:
-            break
+            continue
+        minutes -= rules.effort(channel, kind)
         age = max(item.days for item in named)
         tone = rules.tone(age, _earlier(known, account_id, age))
-        contacts.append(Contact(account_id, channel, tone, tuple(item.item_id for item in named)))
+        purpose = PLAN if (kind == PLAN or stands) and age > 0 else REMINDER
+        contacts.append(
+            Contact(account_id, channel, tone, tuple(item.item_id for item in named), purpose=purpose)
+        )
     return contacts
+
+
+def _channel(left: dict[str, int], kind: str, minutes: float, rules: Rules) -> str | None:
+    """The channel of an action, or the other one, if there are minutes left for it; it is used up by one."""
+    wanted = CHANNELS.get(kind)
+    if wanted is None:
+        return None
+    for channel in sorted(left, key=lambda name: name != wanted):
+        if left[channel] > 0 and rules.effort(channel, kind) <= minutes:
+            left[channel] -= 1
+            return channel
+    return None
 
 
 def _paused(known: Known, rules: Rules, account_id: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from saldo.core.money import to_mills
 
 COURTESY = "courtesy"
-CALL = "call"
+CALL, PLAN = "call", "plan"
 WRITTEN = ("email", "letter")
 
 
@@ -56,6 +56,24 @@ class Rules:
     tones: tuple[ToneRule, ...]
     calendar: Calendar
     replies: dict[str, int]
+    effort_minutes: dict[str, float]
+    offer_stands_days: int
+    saved_days: int
+
+    @property
+    def minutes(self) -> float:
+        """What the contacts of a day take when all of them are made."""
+        written = self.budget.written * self.effort_minutes["written"]
+        return self.budget.calls * self.effort_minutes[CALL] + written
+
+    def effort(self, channel: str, kind: str) -> float:
+        """Minutes of a contact; an offer of a plan is prepared before it is made."""
+        minutes = self.effort_minutes[CALL if channel == CALL else "written"]
+        return minutes + (self.effort_minutes[PLAN] if kind == PLAN else 0.0)
+
+    def stands(self, offered: date | None, day: date) -> bool:
+        """Whether an offer of a plan is still there."""
+        return offered is not None and (day - offered).days < self.offer_stands_days
 
     def tone(self, age_days: int, earlier: int) -> str:
         """The tone for an account whose oldest item is so old, asked ``earlier`` times since then."""
@@ -75,6 +93,16 @@ def sizes() -> tuple[str, ...]:
     return tuple(_told()["budgets"])
 
 
+def effort_minutes() -> dict[str, float]:
+    """Minutes of a call and of a written contact, and those that an offer of a plan adds."""
+    return dict(_told()["minutes"])
+
+
+def offer_stands_days() -> int:
+    """How long an offer of a plan stands, and is repeated by each contact."""
+    return int(_told()["plans"]["stands_days"])
+
+
 def rules(size: str) -> Rules:
     told = _told()
     return Rules(
@@ -87,4 +115,7 @@ def rules(size: str) -> Rules:
             tuple(told["calendar"]["days"]), tuple(told["calendar"]["tones"]), told["calendar"]["calls_from"]
         ),
         replies=dict(told["replies"]),
+        effort_minutes=effort_minutes(),
+        offer_stands_days=offer_stands_days(),
+        saved_days=told["plans"]["saved_days"],
     )

@@ -3,7 +3,7 @@
     world -> history into Saldo -> every business day: world.advance, the ERPs' files, the day's run, the
     policy, what was done recorded in Saldo, world.respond -> figures from the truth
 
-Import this only after Django is set up.
+Import this only after Django is set up, but for jobs on the engines alone, which need none.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
 from saldo.core.calendar import is_business_day
-from saldo.simulation.files import erp_exports
-from saldo.simulation.trial.desk import Clock, Desk
+from saldo.simulation.trial.engines import EngineDesk
 from saldo.simulation.trial.figures import Figures, figures
 from saldo.simulation.trial.jobs import Job
 from saldo.simulation.trial.office import Heard, Office
@@ -26,7 +25,8 @@ from saldo.simulation.trial.rules import CALL, Rules, rules
 from saldo.simulation.world import tables
 from saldo.simulation.world.tables import Tables
 
-PURPOSE = "reminder"
+if TYPE_CHECKING:
+    from saldo.simulation.trial.desk import Desk
 
 
 class World(Protocol):
@@ -50,7 +50,7 @@ class Trial:
     policy: Policy
     rules: Rules
     office: Office
-    desk: Desk
+    desk: Desk | EngineDesk
     codes: dict[int, str]
     lines: dict[tuple[str, str, int], int] = field(default_factory=dict)
     accounts: dict[int, int] = field(default_factory=dict)
@@ -79,16 +79,21 @@ def begin(job: Job, make: Callable[..., World]) -> Trial:
         policy=POLICIES[job.policy],
         rules=shared,
         office=Office(shared),
-        desk=Desk(Clock(eve), eve),
+        desk=_desk(job, eve),
         codes=dict(companies.select("company_id", "code").iter_rows()),
     )
     if trial.policy.reads_items:
-        for code, name, vat in companies.select("code", "name", "vat").iter_rows():
-            trial.desk.add_company(code, name, vat)
-        t = world.tables()
-        for company_id, code in trial.codes.items():
-            trial.desk.take_in(code, erp_exports.history(t, company_id, shared.first_day))
+        trial.desk.history(world.tables(), shared.first_day)
     return trial
+
+
+def _desk(job: Job, eve: date) -> Desk | EngineDesk:
+    if job.engines:
+        return EngineDesk(eve)
+    # The models behind it ask for Django, which the engines do not.
+    from saldo.simulation.trial.desk import Clock, Desk
+
+    return Desk(Clock(eve), eve)
 
 
 def business_days(trial: Trial) -> Iterator[date]:
@@ -105,17 +110,13 @@ def live(trial: Trial, day: date) -> list[Contact]:
         return []
     t = trial.world.tables()
     trial.desk.begin(day)
-    for company_id, code in trial.codes.items():
-        file = erp_exports.daily(t, company_id, day)
-        if file is not None:
-            trial.desk.take_in(code, file)
-    if trial.policy.reads_worklist:
-        trial.desk.run()
+    trial.desk.look(t)
     _learn_names(trial, t)
     _hear(trial, t.replies)
     trial.office.settle(_settled(trial, t, day))
-    worklist = trial.desk.worklist() if trial.policy.reads_worklist else ()
-    known = trial.office.morning(day, trial.desk.due_items(), worklist)
+    known = trial.office.morning(day, trial.desk.due_items(), ())
+    if trial.policy.reads_worklist:
+        known = replace(known, worklist=tuple(trial.desk.worklist(trial.office)))
     contacts = trial.policy.chooses(known, trial.rules)
     _act(trial, t, day, contacts)
     return contacts
@@ -162,10 +163,14 @@ def _hear(trial: Trial, replies: pl.DataFrame) -> None:
         for reply_id, account, kind, when, until in rows
         if account in trial.customers
     ]
-    for reply, last in trial.office.hear(heard):
-        come_back = last + timedelta(days=1)
-        if come_back > trial.desk.day:
-            trial.desk.record(reply.account_id, f"promise: {reply.day or '?'}", come_back)
+    fresh = [reply for reply in heard if reply.reply_id not in trial.office.heard]
+    promises = dict(trial.office.hear(fresh))
+    if not trial.policy.reads_worklist:
+        return
+    for reply in fresh:
+        trial.desk.heard(reply, promises.get(reply, reply.heard_date))
+    while trial.office.new_plans:
+        trial.desk.agreed(trial.office.new_plans.pop(0))
 
 
 def _settled(trial: Trial, t: Tables, day: date) -> Sequence[int]:
@@ -188,7 +193,7 @@ def _act(trial: Trial, t: Tables, day: date, contacts: Sequence[Contact]) -> Non
     """Send, and record in Saldo what was done; what is said on the telephone is heard at once."""
     trial.office.did(day, contacts)
     for contact in contacts:
-        trial.desk.record(contact.account_id, f"{contact.channel}, {contact.tone}")
+        trial.desk.made(contact)
     trial.world.respond(_messages(trial, t, day, contacts), day)
     _hear(trial, trial.world.tables().replies)
 
@@ -209,7 +214,7 @@ def _messages(trial: Trial, t: Tables, day: date, contacts: Sequence[Contact]) -
                 "sent_date": day,
                 "channel": CALL if contact.channel == CALL else written,
                 "tone": contact.tone,
-                "purpose": PURPOSE,
+                "purpose": contact.purpose,
                 "installments": sorted(trial.lines[names[item]] for item in contact.items),
             }
         )
