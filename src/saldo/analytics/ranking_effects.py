@@ -17,7 +17,7 @@ from saldo.core.priors import FIND_CONTACT, PriorityPrior, default_priors
 
 VISIT, PLAN = "visit", "plan"
 NO_WAY = {EMAIL: "no_email", CALL: "no_phone", PEC: "no_pec"}
-NOT_OFFERED = "not_offered"
+NOT_OFFERED, OFFERED = "not_offered", "offered"
 # No factor is more than this, whatever comes together.
 MOST = 2.0
 
@@ -49,7 +49,8 @@ class DeskFacts:
     tries: TRIES, calls with what came of them. delays: DELAYS, the newest reason of each account. skips:
     SKIPS, those that nothing came after. reachable: REACHABLE, a row for each known address. timed: action,
     contacts that were timed, their minutes in all. makes_visits: the company visits customers. unvisited:
-    accounts that want no visit. broken: account_id, day of promises that were not kept. short_of_cash: SIGNS.
+    accounts that want no visit. broken: account_id, day of promises that were not kept. offers: account_id,
+    day of plans that were offered. short_of_cash: SIGNS.
     """
 
     contacts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CONTACTED))
@@ -62,6 +63,7 @@ class DeskFacts:
     makes_visits: bool = False
     unvisited: tuple[int, ...] = ()
     broken: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED))
+    offers: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED))
     short_of_cash: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNS))
 
 
@@ -87,8 +89,9 @@ def effects(
         .join(_skipped(facts.skips, as_of, desk), on="account_id", how="left")
         .join(_ruled_out(facts, as_of, desk), on="account_id", how="left")
         .join(_reach(facts.reachable), on="account_id", how="left")
+        .join(_offers(accounts, facts, as_of), on="account_id", how="left")
         .join(_plan_signs(facts, as_of, desk), on="account_id", how="left")
-        .with_columns(pl.col("contacts", "since_due", "unanswered", "tries", "spoken").fill_null(0))
+        .with_columns(pl.col("contacts", "since_due", "unanswered", "tries", "spoken", "offers").fill_null(0))
         .with_columns(pl.coalesce("plan_sign", _asked_twice(as_of, desk)).alias("plan_sign"))
     )
     codes = _codes(facts, as_of, desk)
@@ -118,6 +121,19 @@ def _contacted(accounts: pl.DataFrame, facts: DeskFacts, as_of: date, desk: Desk
             (day > pl.col("oldest_due")).sum().cast(pl.Int64).alias("since_due"),
             (recent & unheard & (pl.col("channel") != "contact")).sum().cast(pl.Int64).alias("unanswered"),
             day.filter(day > pl.col("oldest_due")).min().alias("first_asked"),
+        )
+    )
+
+
+def _offers(accounts: pl.DataFrame, facts: DeskFacts, as_of: date) -> pl.DataFrame:
+    """account_id, offers (of a plan, since the oldest item fell due), last_offer."""
+    return (
+        facts.offers.filter(pl.col("day") <= as_of)
+        .join(accounts, on="account_id", how="inner")
+        .group_by("account_id")
+        .agg(
+            (pl.col("day") > pl.col("oldest_due")).sum().cast(pl.Int64).alias("offers"),
+            pl.col("day").max().alias("last_offer"),
         )
     )
 
@@ -227,13 +243,20 @@ def _codes(facts: DeskFacts, as_of: date, desk: DeskPrior) -> dict[str, pl.Expr]
     visited = visited & ~pl.col("account_id").is_in(list(facts.unvisited))
     asked = pl.col("first_asked") <= as_of - timedelta(days=desk.plan_after_days)
     had_chance = (asked | pl.col("plan_sign").is_in(["broken", "said"])).fill_null(False)
+    lately = pl.col("last_offer") > as_of - timedelta(days=desk.plan_again_days)
     may_plan = pl.col("plan_sign").is_not_null() & had_chance
     reached = way(EMAIL).is_null() | way(CALL).is_null() | (has_pec & written_before & way(PEC).is_null())
     return {
         EMAIL: way(EMAIL),
         CALL: way(CALL),
         PEC: pl.when(has_pec & written_before).then(way(PEC)).otherwise(pl.lit(NOT_OFFERED)),
-        PLAN: pl.when(may_plan).then(said(PLAN)).otherwise(pl.lit(NOT_OFFERED)),
+        PLAN: (
+            pl.when(~may_plan)
+            .then(pl.lit(NOT_OFFERED))
+            .when(lately)
+            .then(pl.lit(OFFERED))
+            .otherwise(said(PLAN))
+        ),
         VISIT: pl.when(visited).then(said(VISIT)).otherwise(pl.lit(NOT_OFFERED)),
         FIND_CONTACT: pl.when(reached).then(pl.lit(NOT_OFFERED)).otherwise(said(FIND_CONTACT)),
     }
@@ -244,9 +267,9 @@ def _factor(name: str, desk: DeskPrior) -> pl.Expr:
     if name == FIND_CONTACT:
         return pl.lit(1.0)
     left = pl.lit(desk.kept_share).pow(pl.col("contacts"))
-    # An offer is news: it does not wear out with reminders.
+    # An offer is news: it does not wear out with reminders, but with offers.
     if name == PLAN:
-        left = pl.lit(1.0)
+        left = pl.lit(desk.plan_kept_share).pow(pl.col("offers"))
     if name in (EMAIL, PEC):
         left = left * pl.lit(desk.unanswered_share).pow(pl.col("unanswered"))
     factor = left.clip(lower_bound=desk.least_share)

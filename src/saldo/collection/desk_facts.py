@@ -108,6 +108,24 @@ def skips(ctx: Context) -> pl.DataFrame:
     return copy_out(sql, standing_params(ctx) | {"since": since}, SKIPS)
 
 
+_OFFERED = {"account_id": pl.Int64, "day": pl.Date}
+
+
+def plans_spoken_of(ctx: Context) -> pl.DataFrame:
+    """account_id, day: contacts of days on which the list suggested the offer of a plan."""
+    sql = f"""
+    SELECT s.account_id, s.as_of FROM ({STANDING}) s
+     WHERE {IS_CONTACT} AND s.as_of > %(since)s
+       AND (SELECT a.kind FROM identity_dayrun r JOIN collection_action a ON a.day_run_id = r.id
+             WHERE r.company_id = %(company_id)s AND r.as_of = s.as_of AND r.recorded_at <= s.recorded_at
+               AND a.account_id = s.account_id
+             ORDER BY r.version DESC, a.overdue DESC, a.id LIMIT 1) = 'plan'
+     ORDER BY s.account_id, s.as_of
+    """
+    since = ctx.as_of - timedelta(days=TRIES_DAYS)
+    return copy_out(sql, standing_params(ctx) | {"since": since}, _OFFERED)
+
+
 _LAST_BY = {"account_id": pl.Int64, "collector": pl.String}
 
 

@@ -43,7 +43,7 @@ SORTS = {
 
 # Accounts that their last outcome, or a postponement, keeps out of the list; takes the day three times, the
 # present instant, and the day again.
-_HIDDEN = """
+HIDDEN = """
        SELECT o.account_id FROM collection_outcome o
         WHERE o.state IN ('done', 'skipped') AND o.as_of <= %s AND (o.as_of = %s OR o.follow_up_date > %s)
           AND (o.call_back_at IS NULL OR o.call_back_at > %s OR o.follow_up_date > o.as_of)
@@ -56,7 +56,7 @@ _VISIBLE_TODAY = f"""
   FROM collection_action a
 {{names}}
  WHERE a.day_run_id = %s AND a.account_id IN ({{scope}})
-   AND a.account_id NOT IN ({_HIDDEN})
+   AND a.account_id NOT IN ({HIDDEN})
 """
 _NAMES = """
   JOIN parties_customeraccount acc ON acc.id = a.account_id
@@ -158,7 +158,8 @@ class OutcomeRow:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def _hidden_params(ctx: Context, run: DayRun) -> list[Any]:
+def hidden_params(ctx: Context, run: DayRun) -> list[Any]:
+    """The parameters of HIDDEN."""
     return [run.as_of, run.as_of, run.as_of, ctx.clock(), run.as_of]
 
 
@@ -167,7 +168,7 @@ def _conditions(
 ) -> tuple[str, list[Any]]:
     scope, scope_params = visible_accounts_sql(ctx)
     sql = _VISIBLE_TODAY.format(scope=scope, names=_NAMES if with_names or wanted.text else "")
-    params: list[Any] = [run.id, *scope_params, *_hidden_params(ctx, run)]
+    params: list[Any] = [run.id, *scope_params, *hidden_params(ctx, run)]
     if text := search_text(wanted.text):
         sql += "   AND (c.search_text LIKE %s OR c.search_text LIKE %s OR upper(acc.code) = %s)\n"
         like = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -190,10 +191,10 @@ def _conditions(
 def _of_collector(ctx: Context, run: DayRun, collector: str) -> tuple[str, list[Any]]:
     """The rows on somebody's list, accounts that changed hands since the run included."""
     whose = [""] if collector == NOBODY else ["", collector]
-    moved = _moved(run)
-    here = [account_id for account_id, name in moved if name in whose]
-    away = [account_id for account_id, name in moved if name not in whose]
-    if not moved:
+    changed = moved(run)
+    here = [account_id for account_id, name in changed if name in whose]
+    away = [account_id for account_id, name in changed if name not in whose]
+    if not changed:
         return "a.collector = ANY(%s)", [whose]
     return "(a.collector = ANY(%s) AND a.account_id <> ALL(%s) OR a.account_id = ANY(%s))", [
         whose,
@@ -202,7 +203,7 @@ def _of_collector(ctx: Context, run: DayRun, collector: str) -> tuple[str, list[
     ]
 
 
-def _moved(run: DayRun) -> list[tuple[int, str]]:
+def moved(run: DayRun) -> list[tuple[int, str]]:
     """(account, collector) of what was given to somebody, for that day, since the run read whose it was."""
     sql = """
     SELECT DISTINCT ON (s.account_id) s.account_id, s.collector
@@ -211,11 +212,12 @@ def _moved(run: DayRun) -> list[tuple[int, str]]:
        AND s.from_date <= %s AND (s.until_date IS NULL OR s.until_date >= %s)
      ORDER BY s.account_id, s.recorded_at DESC, s.id DESC
     """
-    found = _fetch(sql, [run.known_at, run.company_id, run.as_of, run.as_of])
+    found = fetch(sql, [run.known_at, run.company_id, run.as_of, run.as_of])
     return [(row["account_id"], row["collector"]) for row in found]
 
 
-def _fetch(sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+def fetch(sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+    """The rows of a SELECT, each by its columns' names."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         names = [column.name for column in cursor.description]
@@ -248,7 +250,7 @@ def worklist(
         order = f"array_position(%s::bigint[], a.account_id) NULLS LAST, {order}"
         params = [*params, list(first)]
     sql = f"{_COLUMNS}{where} ORDER BY {order} LIMIT %s OFFSET %s"
-    return [_action(row) for row in _fetch(sql, [*params, limit + 1, offset])]
+    return [_action(row) for row in fetch(sql, [*params, limit + 1, offset])]
 
 
 _SUMS = (
@@ -266,32 +268,32 @@ def worklist_summary(
     count, less what is hidden today: the totals of a run never change. So for the list of one person, while
     no account has changed hands since.
     """
-    if whole_company and wanted.is_list and wanted.collector and not _moved(run):
+    if whole_company and wanted.is_list and wanted.collector and not moved(run):
         whose = ("",) if wanted.collector == NOBODY else ("", wanted.collector)
         own = f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s AND a.collector = ANY(%s)"
-        hidden = [run.id, list(whose), *_hidden_params(ctx, run)]
-        taken_off = _fetch(f"{own} AND a.account_id IN ({_HIDDEN}){_BY_BLOCK}", hidden)
+        hidden = [run.id, list(whose), *hidden_params(ctx, run)]
+        taken_off = fetch(f"{own} AND a.account_id IN ({HIDDEN}){_BY_BLOCK}", hidden)
         every = [row for row in _totals_of_lists(run.id) if row["collector"] in whose]
         return _summed([(row, 1) for row in every] + [(row, -1) for row in taken_off])
     if whole_company and wanted.is_empty:
         of_run = f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s"
-        hidden = [run.id, *_hidden_params(ctx, run)]
-        taken_off = _fetch(f"{of_run} AND a.account_id IN ({_HIDDEN}){_BY_BLOCK}", hidden)
+        hidden = [run.id, *hidden_params(ctx, run)]
+        taken_off = fetch(f"{of_run} AND a.account_id IN ({HIDDEN}){_BY_BLOCK}", hidden)
         return _summed([(row, 1) for row in _totals_of_run(run.id)] + [(row, -1) for row in taken_off])
     where, params = _conditions(ctx, run, wanted, with_names=False)
-    return _summed([(row, 1) for row in _fetch(f"{_SUMS}{where}{_BY_BLOCK}", params)])
+    return _summed([(row, 1) for row in fetch(f"{_SUMS}{where}{_BY_BLOCK}", params)])
 
 
 @lru_cache(maxsize=64)
 def _totals_of_run(run_id: int) -> tuple[dict[str, Any], ...]:
-    return tuple(_fetch(f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s{_BY_BLOCK}", [run_id]))
+    return tuple(fetch(f"{_SUMS} FROM collection_action a WHERE a.day_run_id = %s{_BY_BLOCK}", [run_id]))
 
 
 @lru_cache(maxsize=64)
 def _totals_of_lists(run_id: int) -> tuple[dict[str, Any], ...]:
     sums = _SUMS.replace("SELECT ", "SELECT a.collector, ", 1)
     by_list = f"{_BY_BLOCK}, a.collector"
-    return tuple(_fetch(f"{sums} FROM collection_action a WHERE a.day_run_id = %s{by_list}", [run_id]))
+    return tuple(fetch(f"{sums} FROM collection_action a WHERE a.day_run_id = %s{by_list}", [run_id]))
 
 
 def _summed(rows: Sequence[tuple[dict[str, Any], int]]) -> WorklistSummary:
@@ -310,7 +312,7 @@ def worklist_count(ctx: Context, run: DayRun, wanted: WorklistFilter = WorklistF
     """How many actions are still to do in ``run``, up to COUNTED_ROWS."""
     where, params = _conditions(ctx, run, wanted, with_names=False)
     sql = f"SELECT count(*) AS n FROM (SELECT 1 {where} LIMIT %s) counted"
-    return int(_fetch(sql, [*params, COUNTED_ROWS])[0]["n"])
+    return int(fetch(sql, [*params, COUNTED_ROWS])[0]["n"])
 
 
 def action(ctx: Context, action_id: int) -> ActionRow | None:
@@ -321,7 +323,7 @@ def action(ctx: Context, action_id: int) -> ActionRow | None:
   JOIN parties_customeraccount acc ON acc.id = a.account_id
   JOIN parties_customer c ON c.id = acc.customer_id
  WHERE a.id = %s AND a.account_id IN ({scope})"""
-    rows = _fetch(sql, [action_id, *params])
+    rows = fetch(sql, [action_id, *params])
     return _action(rows[0]) if rows else None
 
 

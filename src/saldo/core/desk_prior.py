@@ -49,6 +49,8 @@ class DeskPrior:
     skips: Mapping[str, SkipRule]
     plan_after_days: int
     plan_late_days: int
+    plan_again_days: int
+    plan_kept_share: float
     escalation_contacts: int
     escalation_days: int
     escalation_minimum_mills: int
@@ -106,6 +108,8 @@ def parse_desk_prior(text: str) -> DeskPrior:
         skips={code: _skip(rule) for code, rule in table["skips"].items()},
         plan_after_days=int(table["plan"]["after_days"]),
         plan_late_days=int(table["plan"]["late_days"]),
+        plan_again_days=int(table["plan"]["again_days"]),
+        plan_kept_share=float(table["plan"]["kept_share"]),
         escalation_contacts=int(escalation["contacts"]),
         escalation_days=int(escalation["oldest_days"]),
         escalation_minimum_mills=to_mills(Decimal(escalation["minimum"])),

@@ -138,6 +138,7 @@ IT: dict[str, Callable[[Params], str]] = {
     "no_email": lambda p: "nessun indirizzo e-mail utilizzabile",
     "no_pec": lambda p: "nessuna PEC utilizzabile",
     "no_contact": lambda p: "chi segue non ha trovato un recapito valido",
+    "offered": lambda p: "un piano è stato offerto di recente",
     "wrong_action": lambda p: "chi segue l'ha giudicata sbagliata di recente",
 }
 
@@ -173,5 +174,6 @@ EN: dict[str, Callable[[Params], str]] = {
     "no_email": lambda p: "no e-mail address that may be used",
     "no_pec": lambda p: "no certified address that may be used",
     "no_contact": lambda p: "its collector found no contact that works",
+    "offered": lambda p: "a plan was offered lately",
     "wrong_action": lambda p: "its collector called it wrong lately",
 }

@@ -12,7 +12,7 @@ from saldo.analytics.ranking_effects import CONTACTED, REACHABLE, SIGNS, DeskFac
 from saldo.cash.collections import returned_receipts
 from saldo.collection.assignments import capacities
 from saldo.collection.causes import delay_reasons
-from saldo.collection.desk_facts import makes_visits, skips, timed_contacts, tries
+from saldo.collection.desk_facts import makes_visits, plans_spoken_of, skips, timed_contacts, tries
 from saldo.core.context import Context
 from saldo.core.desk_prior import DeskPrior, default_desk_prior
 from saldo.core.playbook import CALL, EMAIL, PEC
@@ -22,6 +22,7 @@ from saldo.flows.facts import Facts
 from saldo.flows.judged_promises import judgements
 from saldo.parties.preferences import preferences_in_force
 from saldo.parties.ways import ways
+from saldo.promises.offered import plans_offered
 
 # A part payment leaves more than this share of an item open, and less than the other.
 PART_LEAST, PART_MOST = 0.1, 0.9
@@ -45,6 +46,7 @@ def desk_of_day(ctx: Context, facts: Facts, book: Book, forecasts: pl.DataFrame)
             makes_visits=makes_visits(ctx),
             unvisited=tuple(unwilling["account_id"].unique().sort().to_list()),
             broken=_broken(ctx),
+            offers=pl.concat([plans_offered(ctx), plans_spoken_of(ctx)]).unique(maintain_order=True),
             short_of_cash=_short_of_cash(ctx, facts, forecasts, prior),
         ),
         last_contacts=facts.contacts,

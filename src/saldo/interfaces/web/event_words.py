@@ -30,6 +30,15 @@ def _day(data: Data, name: str) -> str:
         return "–"
 
 
+def _assigned(data: Data) -> str:
+    if not data.get("collector"):
+        return _("back on everybody's list")
+    told = {"who": data["collector"], "day": _day(data, "until_date")}
+    if data.get("until_date"):
+        return _("followed by %(who)s until %(day)s") % told
+    return _("followed by %(who)s") % told
+
+
 def _promise(data: Data) -> str:
     return _("promise of %(amount)s by %(day)s") % {
         "amount": _amount(data),
@@ -39,6 +48,13 @@ def _promise(data: Data) -> str:
 
 def _plan(data: Data) -> str:
     return _("payment plan of %(amount)s agreed") % {"amount": _amount(data)}
+
+
+def _offer(data: Data) -> str:
+    told = {"amount": _amount(data), "day": _day(data, "expires_date")}
+    if data.get("kind") == "plan":
+        return _("offer of a plan of %(amount)s, until %(day)s") % told
+    return _("offer of a discount on %(amount)s, until %(day)s") % told
 
 
 def _dispute(data: Data) -> str:
@@ -110,6 +126,17 @@ WORDS: dict[str, Callable[[Data], str]] = {
     "promise.recorded": _promise,
     "promise.ended": _ended(lambda: _("promise ended")),
     "plan.recorded": _plan,
+    "plan.milestone_met": lambda data: (
+        _("commitment of the plan met: %(text)s") % {"text": data.get("milestone", "")}
+    ),
+    "offer.made": _offer,
+    "offer.approved": lambda data: _("offer approved"),
+    "offer.refused": lambda data: _("offer not approved"),
+    "offer.accepted": lambda data: _("offer accepted by %(name)s") % {"name": data.get("name", "–")},
+    "offer.declined": lambda data: _("offer declined by the customer"),
+    "offer.withdrawn": lambda data: _("offer withdrawn"),
+    "guarantee.given": lambda data: _("guarantee of %(amount)s given") % {"amount": _amount(data)},
+    "guarantee.ended": lambda data: _("guarantee ended"),
     "plan.ended": _ended(lambda: _("payment plan ended")),
     "dispute.opened": _dispute,
     "dispute.ended": _ended(lambda: _("dispute ended")),
@@ -125,6 +152,7 @@ WORDS: dict[str, Callable[[Data], str]] = {
     ),
     "dispute.deduction_opened": lambda data: _("deduction of %(amount)s") % {"amount": _amount(data)},
     "dispute.deduction_ended": _ended(lambda: _("deduction cleared up")),
+    "account.assigned": _assigned,
     "claim.recorded": _claim,
     "claim.ended": _ended(lambda: _("“already paid” looked for")),
     "hold.recorded": _hold,

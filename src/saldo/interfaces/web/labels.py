@@ -38,7 +38,10 @@ ACTION_KINDS = {
     "visit": gettext_lazy("Visit"),
     "review": gettext_lazy("Review"),
     "courtesy": gettext_lazy("Courtesy call"),
+    "plan": pgettext_lazy("action", "Offer a plan"),
+    "find_contact": gettext_lazy("Find a contact"),
     "escalate": gettext_lazy("Escalate"),
+    "close": pgettext_lazy("action", "Decide to close"),
     "cash_desk": gettext_lazy("Cash desk"),
     "none": gettext_lazy("Wait"),
 }

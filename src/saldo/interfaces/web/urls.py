@@ -22,7 +22,9 @@ from saldo.interfaces.web.views import (
     links,
     messages,
     models,
+    offers,
     outreach,
+    plans,
     playbook_editing,
     playbooks,
     relations,
@@ -32,6 +34,7 @@ from saldo.interfaces.web.views import (
     session,
     settings,
     surveys,
+    team,
     unapplied,
     visits,
     wordings,
@@ -60,6 +63,21 @@ urlpatterns = [
         "accounts/<int:account_id>/promise/<int:fact_id>/end/", relations.end_promise_page, name="end_promise"
     ),
     path("accounts/<int:account_id>/plan/<int:fact_id>/end/", relations.end_plan_page, name="end_plan"),
+    path("accounts/<int:account_id>/plan/", plans.plan_page, name="add_plan"),
+    path("accounts/<int:account_id>/discount/", plans.discount_page, name="add_discount"),
+    path("accounts/<int:account_id>/offers/<int:offer_id>/", plans.offer_page, name="offer"),
+    path("accounts/<int:account_id>/offers/<int:offer_id>/decide/", plans.decide_page, name="offer_decide"),
+    path("accounts/<int:account_id>/guarantee/", plans.guarantee_page, name="add_guarantee"),
+    path(
+        "accounts/<int:account_id>/guarantee/<int:fact_id>/end/",
+        plans.end_guarantee_page,
+        name="end_guarantee",
+    ),
+    path(
+        "accounts/<int:account_id>/milestone/<int:fact_id>/met/", plans.milestone_page, name="meet_milestone"
+    ),
+    path("plans/", plans.plans_page, name="plans"),
+    path("plans/rules/", plans.plan_rules_page, name="plan_rules"),
     path("accounts/<int:account_id>/dispute/", relations.dispute_page, name="add_dispute"),
     path(
         "accounts/<int:account_id>/dispute/<int:fact_id>/end/", relations.end_dispute_page, name="end_dispute"
@@ -182,6 +200,10 @@ urlpatterns = [
     path("models/<int:version_id>/promote/", models.promote_page, name="model_promote"),
     path("day/", days.run_day, name="run_day"),
     path("day/wait/", days.wait_page, name="day_wait"),
+    path("team/", team.team_page, name="team"),
+    path("team/minutes/", team.capacity_page, name="team_capacity"),
+    path("team/hand-over/", team.hand_over_page, name="team_hand_over"),
+    path("accounts/<int:account_id>/collector/", team.assign_page, name="assign_collector"),
     path("search/", search.search, name="search"),
     path("settings/", settings.settings_page, name="settings"),
     path("settings/company/", settings.choose_company, name="choose_company"),
@@ -190,6 +212,7 @@ urlpatterns = [
     path("l/c/<str:signed>", links.click, name="link_click"),
     path("l/o/<str:signed>.gif", links.look, name="link_open"),
     path("l/x/<str:signed>", links.opt_out, name="link_opt_out"),
+    path("l/p/<str:signed>", offers.offer_link, name="link_offer"),
     path("l/s/<str:signed>", surveys.survey_page, name="link_survey"),
     path("login/language/", session.choose_language, name="choose_language"),
 ]

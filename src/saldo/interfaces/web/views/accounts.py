@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_GET
 
 from saldo.cash.desk import lines_of_account
+from saldo.collection.assignments import collector_of
 from saldo.collection.queries import hidden_today, outcomes_of
 from saldo.core.context import Context
 from saldo.flows.prescription import prescription
@@ -23,6 +24,7 @@ from saldo.interfaces.web.context import cash_waiting
 from saldo.interfaces.web.desk import Desk, page
 from saldo.interfaces.web.timeline import timeline
 from saldo.interfaces.web.views.care import preferences_shown
+from saldo.interfaces.web.views.plans import offered_facts
 from saldo.interfaces.web.views.relations import facts_of
 from saldo.interfaces.web.views.worklist import parse_offset
 from saldo.ledger.portfolio import COLUMN_OF_BUCKET, SORTS, portfolio
@@ -128,6 +130,7 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
     largest = max((count for _, count in paid.classes), default=0) or 1
     shown = {
         "account": header,
+        "collector": collector_of(clocks.ctx, account_id),
         "clocks": clocks,
         "tab": "open",
         "items": items,
@@ -146,6 +149,7 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         .to_dicts(),
         "collect": collectable(clocks.ctx, account_id),
         **facts_of(desk, clocks.ctx, account_id),
+        **offered_facts(desk, clocks.ctx, account_id),
         **preferences_shown(desk, clocks.ctx, account_id),
     }
     cash = cash_waiting(request)
