@@ -326,6 +326,24 @@ def test_what_a_waiting_line_seems_to_pay_of_an_item_is_not_asked_for(case: Case
     assert flow.blocks(case.ctx(), SendingRules(), [case.account + 1]).is_empty()
 
 
+def test_an_item_of_exactly_the_amount_of_a_line_that_nobody_understands_is_not_asked_for(case: Case) -> None:
+    odd = case.world.invoice(case.account, "F-4", "1301.37", due=date(2026, 2, 20))
+    line = case.world.line("1301.37", "saldo a vs favore", day=DAY)
+    case.world.line("1000.00", "saldo", day=DAY)
+    other = case.world.account("Capogruppo S.p.A.", vat="IT09876543217")
+    assert case.blocked(code="cash_first") == {odd: 1_301_370}
+    assert case.blocked(DAY - timedelta(days=1)) == {}
+    version = ensure_model_version(case.ctx(), "cash", "test", {})
+    told = {"zone": "propose", "probability": 0.7, "pattern": "x", "model_version": version,
+            "recorded_at": context().clock(), "transaction_id": line}  # fmt: skip
+    MatchProposal.objects.create(run=1, rank=1, kind="on_account", account_id=other, shares=[], **told)
+    assert case.blocked(code="cash_first") == {odd: 1_301_370}
+    own = {**told, "kind": "on_account", "account_id": case.account, "shares": []}
+    MatchProposal.objects.create(run=2, rank=1, **own)
+    # Now it is money of the account itself, which covers an item of its amount once.
+    assert case.blocked(code="cash_first") == {} and case.covers() == [("bank_line", 1_301_370)]
+
+
 def test_a_line_that_waits_at_the_cash_desk_covers_until_it_is_posted(case: Case) -> None:
     line = case.world.line("950.00", "F-2 meno spese", day=DAY)
     version = ensure_model_version(case.ctx(), "cash", "test", {})

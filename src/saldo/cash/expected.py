@@ -4,6 +4,7 @@ reached_until       the day to which the bank statements reach
 announced           payments that customers announced and that no bank line has brought
 waiting_lines       bank lines at the cash desk that seem to be an account's
 waiting_parts       the items that such lines seem to pay
+waiting_amounts     lines that name no item: one of exactly their amount may be what they pay
 waiting_money       such lines with their days
 reached_on          the day on which the statements came to reach a day
 """
@@ -158,6 +159,22 @@ SELECT i.item_id, i.account_id, (share->>'mills')::bigint, t.id
    AND (%(accounts)s::bigint[] IS NULL OR i.account_id = ANY(%(accounts)s::bigint[]))
  ORDER BY 1, 4
 """
+# Lines of which nothing says what they pay. A round amount says nothing: many items have it by chance.
+_AMOUNTS = """
+SELECT (t.amount * 1000)::bigint, t.currency, m.account_id, t.id
+  FROM cash_banktransaction t
+  LEFT JOIN LATERAL (SELECT * FROM cash_matchproposal m
+                      WHERE m.transaction_id = t.id AND m.recorded_at <= %(known_at)s
+                      ORDER BY m.run DESC, m.rank LIMIT 1) m ON true
+ WHERE {open_lines}
+   AND (m.shares IS NULL OR m.shares = '[]'::jsonb)
+   AND t.kind = 'booked' AND t.amount > 0 AND t.amount %% 10 <> 0
+   AND t.recorded_at <= %(known_at)s
+   AND t.booking_date BETWEEN %(as_of)s::date - %(days)s AND %(as_of)s
+   AND (%(company_id)s::int IS NULL OR t.company_id = %(company_id)s)
+ ORDER BY t.id
+"""
+AMOUNTS = {"mills": pl.Int64, "currency": pl.String, "account_id": pl.Int64, "ref": pl.Int64}
 # A line was posted where the number of its postings is odd (cash.waiting). What waits now is kept in memory;
 # what waited at an instant takes a look at all postings.
 _OPEN_THEN = """t.id NOT IN (SELECT p.transaction_id FROM cash_posting p WHERE p.recorded_at <= %(known_at)s
@@ -324,6 +341,17 @@ def waiting_lines(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.
 def waiting_parts(ctx: Context, account_ids: Sequence[int] | None = None) -> pl.DataFrame:
     """PARTS: what lines (``ref``) that nobody has posted seem to pay of single items."""
     return _waiting(ctx, _PARTS, PARTS, account_ids)
+
+
+def waiting_amounts(ctx: Context) -> pl.DataFrame:
+    """AMOUNTS of lines (``ref``) that nobody has posted and whose best proposal, if there is one, names no
+    item. account_id: whose the line seems to be, null where nobody knows.
+
+    A parent pays for its subsidiary, a factor for its client: until a person says whose such a line is, an
+    item of exactly its amount may be paid. Round amounts (whole tens) and lines of more than IN_USE_DAYS ago
+    are left out: there the same amount means little.
+    """
+    return _waiting(ctx, _AMOUNTS, AMOUNTS, None)
 
 
 def _waiting(

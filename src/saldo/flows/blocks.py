@@ -19,7 +19,7 @@ import polars as pl
 from saldo.analytics.askable import BLOCKS, COVERS
 from saldo.cash.claims import claim_parts
 from saldo.cash.collections import in_flight
-from saldo.cash.expected import announced, reached_until, waiting_lines, waiting_parts
+from saldo.cash.expected import announced, reached_until, waiting_amounts, waiting_lines, waiting_parts
 from saldo.collection.holds import holds_in_force
 from saldo.core.context import Context
 from saldo.core.promises import OPEN, UNKEPT
@@ -234,9 +234,12 @@ def _claimed(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.Da
 
 def _arrived(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.DataFrame:
     """What bank lines that wait at the cash desk seem to pay of single items: the money is here already."""
-    parts = waiting_parts(ctx, account_ids).join(debits.select("item_id", "balance_mills"), on="item_id")
+    named = waiting_parts(ctx, account_ids).select("item_id", "mills", "ref")
+    parts = pl.concat([named, _alike(ctx, debits)]).join(
+        debits.select("item_id", "balance_mills"), on="item_id"
+    )
     return (
-        parts.group_by("item_id")
+        parts.group_by("item_id", maintain_order=True)
         .agg(pl.col("mills").sum(), pl.col("balance_mills").first(), pl.col("ref").first())
         .sort("item_id")
         .with_columns(
@@ -244,3 +247,15 @@ def _arrived(ctx: Context, debits: pl.DataFrame, account_ids: Accounts) -> pl.Da
             until_date=pl.lit(None, pl.Date),
         )
     )  # fmt: skip
+
+
+def _alike(ctx: Context, debits: pl.DataFrame) -> pl.DataFrame:
+    """item_id, mills, ref: items of exactly the amount of a line of which nobody knows what it pays. For the
+    account whose line it seems to be it counts as money that could cover (``covers``)."""
+    lines = waiting_amounts(ctx).rename({"account_id": "payer_id"})
+    return (
+        debits.join(lines, left_on=["balance_mills", "currency"], right_on=["mills", "currency"], how="inner")
+        .filter(pl.col("payer_id").is_null() | (pl.col("payer_id") != pl.col("account_id")))
+        .select("item_id", pl.col("balance_mills").alias("mills"), "ref")
+        .sort("item_id", "ref")
+    )
