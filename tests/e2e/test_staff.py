@@ -55,21 +55,23 @@ def test_the_worklist_by_keyboard(page: Any, world: World) -> None:
     page.locator("tr.row.selected .name", has_text=second).wait_for()
     assert page.locator("#nav-count").inner_text() == "3"
 
-    # A call that nobody answers: one key, and the day it comes back is already there.
+    # A call that nobody answers: one key, and it comes back on the next working day.
     wait_for_pane(page, second)
     page.locator("#pane [data-key=c]").wait_for()
     page.keyboard.press("c")
-    page.locator("#dlg-call[open]").wait_for()
-    page.keyboard.press("2")
-    page.locator("#toasts", has_text="rimandato a ven 21/03/2025").wait_for()
+    page.locator("#dlg-call[open] .script").wait_for()
+    page.keyboard.press("6")
+    page.locator("#toasts", has_text="non risponde, torna il ven 21/03/2025").wait_for()
 
-    # Postponing without a reason does not leave the form.
-    wait_for_pane(page, selected(page))
+    # Postponing without a reason does not leave the form; a reason is one key.
+    left = selected(page)
+    wait_for_pane(page, left)
     page.keyboard.press("s")
     page.locator("#dlg-snooze[open]").wait_for()
     page.keyboard.press("Enter")
     assert page.locator("#dlg-snooze[open]").count() == 1
-    page.keyboard.press("Escape")
+    page.keyboard.press("3")
+    page.locator("#toasts", has_text=f"{left}: rimandato a gio 27/03/2025").wait_for()
 
     page.keyboard.press("Control+k")
     page.keyboard.type("molino")

@@ -22,6 +22,7 @@ from saldo.core.reasons import render
 from saldo.flows.import_documents import ImportResult
 from saldo.identity.models import DayRun
 from saldo.ledger import queries
+from saldo.simulation.scenario_calls import CALL_EXPECTATIONS
 from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
 from saldo.simulation.scenario_collections import COLLECTION_EXPECTATIONS
 from saldo.simulation.scenario_disputes import DISPUTE_EXPECTATIONS
@@ -173,6 +174,7 @@ _ACCOUNT = rf"(?P<account>{_NAME})"
 Expectation = tuple[str, str, Callable[[World, dict[str, Any], Context], str | None]]
 EXPECTATIONS: dict[str, Expectation] = {
     **CASH_EXPECTATIONS,
+    **CALL_EXPECTATIONS,
     **COLLECTION_EXPECTATIONS,
     **OUTREACH_EXPECTATIONS,
     **PLAN_EXPECTATIONS,

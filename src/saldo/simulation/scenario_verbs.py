@@ -12,6 +12,7 @@ from saldo.flows.day import run_day
 from saldo.flows.import_documents import confirm_closures, import_file
 from saldo.identity.operations import ensure_company
 from saldo.ledger import entries
+from saldo.simulation.scenario_calls import CALL_VERBS
 from saldo.simulation.scenario_cash import CASH_VERBS
 from saldo.simulation.scenario_collections import COLLECTION_VERBS
 from saldo.simulation.scenario_disputes import DISPUTE_VERBS
@@ -190,6 +191,7 @@ VERBS: dict[str, Verb] = {
     "confirm": (r"closures", "closures", _confirm),
     "day": (r"(?P<refresh>refresh)?", "[refresh]", _run_day),
     **CASH_VERBS,
+    **CALL_VERBS,
     **COLLECTION_VERBS,
     **OUTREACH_VERBS,
     **PLAN_VERBS,

@@ -41,7 +41,13 @@ DELAY_REASONS = {
     "bank": gettext_lazy("Bank problem"),
     "other": pgettext_lazy("reason", "Other"),
 }
+LISTS = {
+    "mine": gettext_lazy("My list"),
+    "all": gettext_lazy("Everybody’s lists"),
+    "nobody": gettext_lazy("Nobody’s"),
+}
 TABLES = {
+    "list": LISTS,
     "result": RESULTS,
     "outcome_channel": OUTCOME_CHANNELS,
     "skip_reason": SKIP_REASONS,

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 
 from saldo.cash.desk import COUNTED_LINES
 from saldo.cash.waiting import Waiting, waiting
-from saldo.collection.queries import COUNTED_ROWS, worklist_count
+from saldo.collection.queries import COUNTED_ROWS, WorklistFilter, worklist_count
+from saldo.disputes.cases import waiting as waiting_disputes
 from saldo.interfaces import clock
 from saldo.outreach.desk import MailCounts, counts
 
@@ -46,7 +47,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {"desk": desk}
     actions = getattr(request, "worklist_actions", None)
     if actions is None:
-        actions = worklist_count(desk.ctx, desk.run) if desk.run is not None else 0
+        own = WorklistFilter(collector=desk.own_list)
+        actions = worklist_count(desk.ctx, desk.run, own) if desk.run is not None else 0
     cash = cash_waiting(request)
     mail = mail_counts(request)
     bank_until = cash.booked_until if cash is not None else None
@@ -57,6 +59,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "nav_lines": nav_count(cash.count, COUNTED_LINES) if cash is not None and desk.reads_all else "",
         "mail": mail,
         "nav_mail": nav_count(mail.for_people),
+        "nav_disputes": nav_count(waiting_disputes(desk.ctx, desk.roles)) if desk.company else "",
         "bank_until": bank_until,
         "data_until": bank_until or (cash.imported_until if cash is not None else None),
     }

@@ -10,6 +10,8 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
 from saldo.collection.queries import MAY_CALL, MAY_COLLECT
 from saldo.core.context import Context
@@ -27,7 +29,8 @@ from saldo.interfaces import clock
 from saldo.interfaces.web.views.errors import problem
 from saldo.parties.queries import SYSTEM, Seat, seats
 
-ADMINISTRATOR = "administrator"
+ADMINISTRATOR, COLLECTOR = "administrator", "collector"
+RESOLVES_ONLY = frozenset({"resolver"})
 READS_MODELS = MAY_PROMOTE | {"cfo"}
 
 
@@ -52,6 +55,21 @@ class Desk:
     def may_call(self) -> bool:
         """Whether the user logs calls and works the list; sales for the accounts that it sees."""
         return bool(self.roles & MAY_CALL)
+
+    @property
+    def only_disputes(self) -> bool:
+        """Whether the user answers disputes and does nothing else here."""
+        return bool(self.roles) and self.roles <= RESOLVES_ONLY
+
+    @property
+    def own_list(self) -> str:
+        """Whose worklist it is that the user sees first: a collector's own, else everybody's ("")."""
+        return self.ctx.actor if COLLECTOR in self.roles and not self.roles & MAY_PROMOTE else ""
+
+    @property
+    def only_disputes(self) -> bool:
+        """Whether the user answers disputes and does nothing else here."""
+        return bool(self.roles) and self.roles <= RESOLVES_ONLY
 
     @property
     def may_import(self) -> bool:
@@ -136,6 +154,8 @@ def page(allowed: Callable[[Desk], bool] | None = None) -> Callable[[Page], Page
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             request.desk = desk_of(request)
+            if request.desk.only_disputes and request.path == reverse("worklist"):
+                return redirect("disputes")
             if allowed is not None and not allowed(request.desk):
                 raise PermissionDenied
             try:

@@ -9,6 +9,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from saldo.core.addresses import phone_number
 from saldo.interfaces.web import labels
 from saldo.interfaces.web.templatetags.saldo import language
 
@@ -38,3 +39,15 @@ def block_of(row: Any, agreed: Mapping[int, Any]) -> str:
     """The heading under which a row stands: "due" where its call-back's hour has come, else its block."""
     one = agreed.get(row.account_id)
     return "due" if one is not None and one.is_due else str(row.block)
+
+
+@register.filter
+def folded_phone(phone: str, country: str) -> str:
+    """A telephone number as stops keep it."""
+    return phone_number(phone, country or "IT") or phone
+
+
+@register.filter
+def why_not(other: Mapping[str, Any]) -> str:
+    """Why another action is not the one that is suggested."""
+    return labels.reason_text({"code": other["code"], "params": {}}, language())

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from saldo.collection.attention import attend, leave
 from saldo.collection.callbacks import call_backs
-from saldo.collection.queries import outcomes_of, worklist_count
+from saldo.collection.queries import WorklistFilter, outcomes_of, worklist_count
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.outcomes import (
@@ -118,7 +118,8 @@ def _log(request: HttpRequest, header: AccountHeader) -> HttpResponse:
     if not request.htmx:
         messages.success(request, f"{header.name}: {words}")
         return redirect("worklist")
-    left = worklist_count(desk.ctx, desk.run) if desk.run else 0
+    own = WorklistFilter(collector=desk.own_list)
+    left = worklist_count(desk.ctx, desk.run, own) if desk.run else 0
     shown = {"account": header, "state": logged.state, "words": words, "may_undo": True}
     response = render(request, "web/worklist/_notice.html", shown)
     told = {"account": header.id, "state": logged.state, "left": nav_count(left)}

@@ -20,6 +20,7 @@ from saldo.collection.holds import MAY_HOLD, end_hold, hold, holds_of
 from saldo.core.errors import SaldoError
 from saldo.disputes.operations import end_dispute, open_dispute
 from saldo.disputes.queries import MAY_DISPUTE, disputes_of
+from saldo.flows.blocks import booked_until
 from saldo.flows.judged_promises import promises_of
 from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.desk import Desk, page
@@ -32,6 +33,7 @@ from saldo.parties.queries import account_header, contacts_of
 from saldo.parties.stops import (
     MAY_RELEASE_ADDRESS,
     MAY_STOP_ADDRESS,
+    RECORDING,
     give_consent,
     release_address,
     stop_address,
@@ -48,7 +50,7 @@ DISPUTE_ENDS = ("withdrawn", "credited", "paid", "refused", "written_off")
 PLAN_ENDS = ("completed", "fallen", "withdrawn")
 CLAIM_ENDS = ("found", "not_found", "mistake")
 STOPPABLE = ("email", "pec", "sms")
-CONSENTS = ("sms",)
+CONSENTS = ("sms", RECORDING)
 # Each in its own words, as people look for it.
 CONTACT_LANGUAGES = (("it", "Italiano"), ("en", "English"))
 
@@ -80,7 +82,7 @@ def may_of(allowed: frozenset[str]) -> Callable[[Desk], bool]:
 
 def facts_of(desk: Desk, ctx: Any, account_id: int) -> dict[str, Any]:
     """All that the account's page shows of agreements and objections, and what the reader may add or end."""
-    promises, plans = promises_of(ctx, account_id), plans_of(ctx, account_id)
+    promises, plans = promises_of(ctx, account_id), plans_of(ctx, account_id, booked_until(ctx))
     disputes, holds, claims = (
         disputes_of(ctx, account_id),
         holds_of(ctx, account_id),

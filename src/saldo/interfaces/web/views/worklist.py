@@ -20,6 +20,7 @@ from saldo.collection.callbacks import call_backs
 from saldo.collection.operations import record_outcome
 from saldo.collection.queries import (
     DONE,
+    NOBODY,
     NOTE,
     PAGE_ROWS,
     SKIPPED,
@@ -80,13 +81,16 @@ def parse_offset(text: str) -> int:
 
 
 def _filter(request: HttpRequest) -> WorklistFilter:
-    asked = request.GET
+    asked, desk = request.GET, request.desk
+    lists = {"mine": desk.ctx.actor, "all": "", "nobody": NOBODY}
     return WorklistFilter(
         text=asked.get("q", "")[:120],
         block=asked.get("block", "")[:8],
         kind=asked.get("kind", "")[:12],
         minimum=parse_amount(asked.get("min", "")),
         sort=asked.get("sort") if asked.get("sort") in SORTS else "rank",
+        collector=lists.get(asked.get("list", ""), desk.own_list),
+        planned=asked.get("planned") == "1",
     )
 
 
@@ -109,7 +113,8 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
         "offset": offset,
         "in_blocks": wanted.sort == "rank",
         "warned": warned_accounts(desk.run.id, ids),
-        "call_backs": agreed,
+        "call_backs": [one for one in agreed if wanted.collector in ("", NOBODY, one.actor)],
+        "whose": _whose(desk, wanted),
         "due": {one.account_id: one for one in agreed},
         "next_call": next((one.at for one in agreed if not one.is_due), None),
         "at_work": at_work(desk.ctx, ids),
@@ -119,12 +124,17 @@ def worklist_page(request: HttpRequest) -> HttpResponse:
             shown["summary"] = worklist_summary(desk.ctx, desk.run, wanted, desk.reads_all)
         return render(request, "web/worklist/_rows.html", shown)
     summary = worklist_summary(desk.ctx, desk.run, wanted, desk.reads_all)
-    if wanted.is_empty:
+    if wanted.is_list and wanted.collector == desk.own_list:
         request.worklist_actions = summary.actions
     shown |= {"summary": summary, "is_stale": desk.run.as_of < clock.today()}
     templates = {"list": "web/worklist/_list.html", "summary": "web/worklist/_summary.html"}
     part = templates.get(request.htmx.target or "") if request.htmx else None
     return render(request, part or "web/worklist/page.html", shown)
+
+
+def _whose(desk: Desk, wanted: WorklistFilter) -> str:
+    """The list shown, by the name that the address has for it."""
+    return {"": "all", NOBODY: "nobody"}.get(wanted.collector, "mine")
 
 
 def _pane(request: HttpRequest, row: ActionRow) -> dict[str, Any]:
@@ -201,7 +211,8 @@ def record(request: HttpRequest, account_id: int) -> HttpResponse:
     if not request.htmx:
         messages.success(request, _notice(notice))
         return redirect(_next(request))
-    left = worklist_count(desk.ctx, desk.run) if desk.run else 0
+    own = WorklistFilter(collector=desk.own_list)
+    left = worklist_count(desk.ctx, desk.run, own) if desk.run else 0
     response = render(request, "web/worklist/_notice.html", notice)
     told_page = {"account": account_id, "state": state, "left": nav_count(left)}
     response["HX-Trigger"] = json.dumps({"saldo:outcome": told_page})

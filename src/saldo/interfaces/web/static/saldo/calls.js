@@ -8,12 +8,20 @@
 
   const openPart = (root) => one("details.answer[open]", root);
 
+  // The keys work from the heading, and Enter there records nothing.
+  function rest(root) {
+    const heading = one("h2", root);
+    heading.tabIndex = -1;
+    heading.focus();
+  }
+
   function arrive(root) {
     started = Date.now();
     recorded = false;
     const part = openPart(root);
-    const first = part ? one("[data-first]", part) : one("[data-digit]", root);
+    const first = part && one("[data-first]", part);
     if (first) first.focus();
+    else rest(root);
   }
 
   document.addEventListener("htmx:afterSettle", (event) => {
@@ -34,9 +42,8 @@
     if (event.key === "Enter" && event.target.matches("input:not([type=radio]):not([type=checkbox])")) {
       event.preventDefault();
       // In a part, Enter records; in a note it goes back to the choices.
-      const button = part ? one("button[name=result]", part) : one("[data-digit]", form);
-      if (part) button.click();
-      else button.focus();
+      if (part) one("button[name=result]", part).click();
+      else rest(form.parentElement);
     }
     if (event.key === "Escape" && part) {
       event.preventDefault();
@@ -90,6 +97,6 @@
     }, Math.min(Math.max(wait, 1000), 2 ** 31 - 1));
   }
 
-  if (document.body.classList.contains("call-page")) arrive(document);
+  if (document.body.classList.contains("call-page")) arrive(one("[data-call]"));
   wake();
 })();
