@@ -30,6 +30,17 @@ def offer_text(facts: OfferFacts, language: str) -> str:
     return "\n".join(_italian(facts) if language == "it" else _english(facts))
 
 
+def message_words(kind: str, language: str, text: str, link: str) -> tuple[str, str]:
+    """Subject and body of the message with which an offer goes out; a person may change them."""
+    if language == "it":
+        subject = "Proposta di piano di rientro" if kind == "plan" else "Sconto per pagamento anticipato"
+        ask = "Per leggerla e accettarla basta aprire questo indirizzo:"
+        return subject, f"Buongiorno,\n\necco la nostra proposta.\n\n{text}\n\n{ask}\n{link}\n"
+    subject = "Payment plan: our proposal" if kind == "plan" else "Discount for paying early"
+    ask = "To read and accept it, open this address:"
+    return subject, f"Good morning,\n\nhere is our proposal.\n\n{text}\n\n{ask}\n{link}\n"
+
+
 def fall_words(rule: PlanRule, language: str) -> str:
     """When the plan falls, as its rule says."""
     return _falls_it(rule) if language == "it" else _falls_en(rule)

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
-from saldo.core.offer_words import OfferFacts, offer_text
+from saldo.core.offer_words import OfferFacts, message_words, offer_text
 from saldo.identity.operations import stamped
 from saldo.intake.operations import keep_document
 from saldo.ledger.owed import document_names
@@ -135,3 +135,13 @@ def decline_offer(ctx: Context, signed: str, note: str, seen: Mapping[str, str])
 def agree_by_hand(ctx: Context, offer_id: int, name: str, way: str) -> Accepted:
     """A person records that the customer accepted, on the phone or on paper. The caller has checked scope."""
     return agree(ctx, page_of(ctx, offer(ctx, offer_id)), name, "", way)
+
+
+def offer_message(ctx: Context, account_id: int, offer_id: int, base: str = "") -> tuple[str, str]:
+    """Subject and text with which a person writes an open offer to its customer. base: the installation's
+    address, where none is configured. Raises SaldoError("offer_unknown")."""
+    row = offer(ctx, offer_id)
+    if row.account_id != account_id or row.state != OPEN:
+        raise SaldoError("offer_unknown", offer=offer_id)
+    shown, link = page_of(ctx, row), link_of(row)
+    return message_words(row.kind, row.language, shown.text, link if "://" in link else f"{base}{link}")

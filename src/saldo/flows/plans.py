@@ -22,9 +22,12 @@ from saldo.flows.blocks import booked_until
 from saldo.identity.queries import current_day_run
 from saldo.ledger.entries import write_off
 from saldo.ledger.owed import balances, deciding
+from saldo.parties.models import CustomerAccount
+from saldo.promises.guarantees import GuaranteeRow, guarantees_near
 from saldo.promises.models import DiscountCredit
-from saldo.promises.offers import OfferItem, OfferRow, accepted_discounts
-from saldo.promises.plan_facts import dated_plans
+from saldo.promises.offers import OfferItem, OfferRow, accepted_discounts, offers_waiting
+from saldo.promises.plan_facts import OPEN as RUNNING
+from saldo.promises.plan_facts import PlanRow, dated_plans, judged_plans
 from saldo.promises.plan_policy import rules_of
 from saldo.promises.plans import judge_plans
 from saldo.risk.queries import stored_forecast
@@ -137,6 +140,29 @@ def _state(
 
 def _balances(ctx: Context, item_ids: Sequence[int]) -> dict[int, int]:
     return dict(balances(ctx, item_ids).select("item_id", "balance_mills").iter_rows())
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyPlans:
+    """What of a company's plans, offers and guarantees somebody should look at. names: customer by account.
+    behind: plans with something late, most of it first; coming: the others that run."""
+
+    offers: tuple[OfferRow, ...]
+    behind: tuple[PlanRow, ...]
+    coming: tuple[PlanRow, ...]
+    guarantees: tuple[GuaranteeRow, ...]
+    names: dict[int, str]
+
+
+def company_plans(ctx: Context) -> CompanyPlans:
+    """The caller reads every account of the company."""
+    running = [row for row in judged_plans(ctx, booked_until(ctx)) if row.state == RUNNING]
+    late = sorted((row for row in running if row.late), key=lambda row: (-row.missed, -row.late, row.id))
+    offers, guarantees = offers_waiting(ctx), guarantees_near(ctx)
+    wanted = {row.account_id for row in (*running, *offers, *guarantees)}
+    found = CustomerAccount.objects.filter(id__in=wanted).values_list("id", "customer__name")
+    others = (row for row in running if not row.late)
+    return CompanyPlans(tuple(offers), tuple(late), tuple(others), tuple(guarantees), dict(found))
 
 
 def expected_payment(ctx: Context, account_id: int, item_ids: Sequence[int]) -> date:

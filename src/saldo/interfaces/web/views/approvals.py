@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from saldo.core.errors import SaldoError
+from saldo.flows.follow_offers import offer_message
 from saldo.flows.queue_messages import approve, draft_for, refuse, write
 from saldo.interfaces.web.cash_forms import number
 from saldo.interfaces.web.context import mail_counts, nav_count
@@ -162,7 +163,7 @@ def compose_page(request: HttpRequest, account_id: int) -> HttpResponse:
         "account": header, "contacts": contacts, "channel": channel, "channels": WRITE_CHANNELS,
         "error": error, "contact_id": contact_id, "template": template, "templates": TEMPLATES,
         "reply": reply, "draft": draft,
-        "subject": _subject(request, draft, reply), "body": _body(request, draft, bool(template)),
+        **_begun(request, account_id, draft, reply, bool(template)),
         "attachable": ATTACHABLE, "attached": data.getlist("attach"),
         "planned": planned_of_account(request.desk.ctx, run.id, account_id) if run and not reply else [],
     }  # fmt: skip
@@ -175,6 +176,18 @@ def _first_channel(contacts: list[ContactRow], reply: Any) -> str:
     if any(contact.email for contact in contacts):
         return "email"
     return "pec" if any(contact.pec for contact in contacts) else "letter"
+
+
+def _begun(
+    request: HttpRequest, account_id: int, draft: Any, reply: Any, has_template: bool
+) -> dict[str, str]:  # fmt: skip
+    """What stands in the form: of an offer its text and its link, for who writes it to the customer."""
+    offer_id = number(request.GET.get("offer"))
+    if request.method == "GET" and offer_id:
+        base = request.build_absolute_uri("/").rstrip("/")
+        subject, body = offer_message(request.desk.ctx, account_id, offer_id, base)
+        return {"subject": subject, "body": body}
+    return {"subject": _subject(request, draft, reply), "body": _body(request, draft, has_template)}
 
 
 def _subject(request: HttpRequest, draft: Any, reply: Any) -> str:
