@@ -30,8 +30,8 @@ from saldo.simulation.trial.policies import Contact, DueItem, Suggestion
 from saldo.simulation.world.tables import Tables
 
 MODEL = "empirical_bayes"
-# Forecasts are made anew once a week; the list is ranked every day.
-FORECAST_DAYS = 7
+# Forecasts are made anew every two weeks, the list every other day: between two it is gone on with.
+FORECAST_DAYS, LIST_DAYS = 14, 2
 # As flows.desk_facts: what counts as a part payment, and how long a return is remembered.
 PART_LEAST, PART_MOST = 0.1, 0.9
 RETURNED_DAYS = 180
@@ -47,6 +47,8 @@ class EngineDesk:
     book: Book | None = None
     open_items: pl.DataFrame = field(default_factory=pl.DataFrame)
     told_on: date | None = None
+    listed_on: date | None = None
+    listed: list[Suggestion] = field(default_factory=list)
     told: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def begin(self, day: date) -> None:
@@ -70,6 +72,11 @@ class EngineDesk:
 
     def worklist(self, office: Office) -> list[Suggestion]:
         """What is to do today, both companies' lists as one: whom to contact, the worthiest first."""
+        if self.listed_on is None or self.day >= self.listed_on + timedelta(days=LIST_DAYS):
+            self.listed_on, self.listed = self.day, self._listed(office)
+        return self.listed
+
+    def _listed(self, office: Office) -> list[Suggestion]:
         planned = pl.Series(sorted(office.agreements.planned()), dtype=pl.Int64)
         asked = self._forecasts().filter(~pl.col("item_id").is_in(planned.implode()))
         if asked.is_empty():
@@ -119,6 +126,7 @@ class EngineDesk:
             reachable=self._reachable(),
             broken=pl.DataFrame(list(agreements.broken.items()), schema=ANSWERED, orient="row"),
             short_of_cash=self._short_of_cash(forecasts),
+            offers=pl.DataFrame(list(office.offered.items()), schema=ANSWERED, orient="row"),
         )
         last = contacts.group_by("account_id").agg(pl.col("known_date").max().alias("last_contact"))
         return Desk(facts, last)
