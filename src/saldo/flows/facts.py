@@ -15,6 +15,7 @@ from saldo.flows.books import payments_known_from
 from saldo.flows.judged_promises import promise_entries
 from saldo.flows.plans import plan_entries
 from saldo.ledger.queries import daily_sales, first_document_date, open_items, payment_history
+from saldo.measurement.surveys import low_answers
 from saldo.outreach.history import message_contacts
 from saldo.outreach.replies import waiting_accounts
 from saldo.parties.frames import account_frame
@@ -67,6 +68,7 @@ def gather(ctx: Context) -> Facts:
                 _not_contacted(_returned(ctx, items), people),
                 _replies(ctx),
                 overdue_disputes(ctx),
+                _not_contacted(low_answers(ctx), people),
             ]
         ),
         contacts=_last_contacts(people, message_contacts(ctx)),

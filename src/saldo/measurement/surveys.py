@@ -28,7 +28,7 @@ ANSWER_DAYS = 30
 COMMENT_CHARACTERS = 2000
 # Whoever holds the link may correct an answer; more of them are somebody playing.
 MOST_ANSWERS = 5
-LOW_DAYS = 30
+LOW, LOW_DAYS = "survey_low", 30
 DATED = {"account_id": pl.Int64, "code": pl.String, "date": pl.Date}
 
 
@@ -160,11 +160,16 @@ def _asked(ctx: Context, since: date, until: date) -> QuerySet[Survey]:
 
 def answers(ctx: Context, since: date, until: date) -> list[AnswerRow]:
     """The last answer of each survey sent in the period, of accounts that the actor sees; newest first."""
+    return _answered(ctx, _asked(ctx, since, until))
+
+
+def _answered(ctx: Context, surveys: QuerySet[Survey]) -> list[AnswerRow]:
     rows = []
-    surveys = _asked(ctx, since, until).select_related("account__customer").prefetch_related("answers")
-    for one in surveys.order_by("-id"):
+    for one in surveys.select_related("account__customer").prefetch_related("answers").order_by("-id"):
         told = [
-            each for each in one.answers.all() if ctx.known_at is None or each.recorded_at <= ctx.known_at
+            each
+            for each in one.answers.all()
+            if each.as_of <= ctx.as_of and (ctx.known_at is None or each.recorded_at <= ctx.known_at)
         ]
         if told:
             last = max(told, key=lambda each: each.id)
@@ -192,12 +197,15 @@ def results(ctx: Context, since: date, until: date) -> list[SurveyResults]:
 
 
 def low_answers(ctx: Context) -> pl.DataFrame:
-    """DATED: unhappy answers of the last LOW_DAYS days, one row an account: somebody should call."""
-    rows = answers(ctx, ctx.as_of - timedelta(days=LOW_DAYS + ANSWER_DAYS), ctx.as_of)
+    """DATED: unhappy answers of the last LOW_DAYS days of the company, one row an account: somebody should
+    call, whoever runs the day."""
     since = ctx.as_of - timedelta(days=LOW_DAYS)
+    asked = Survey.objects.filter(as_of__gte=since - timedelta(days=ANSWER_DAYS), as_of__lte=ctx.as_of)
+    if ctx.company_id is not None:
+        asked = asked.filter(company_id=ctx.company_id)
     days: dict[int, date] = {}
-    for row in rows:
-        if row.is_low and since <= row.as_of <= ctx.as_of:
+    for row in _answered(ctx, asked):
+        if row.is_low and row.as_of >= since:
             days.setdefault(row.account_id, row.as_of)
-    told = [(account, "survey_low", day) for account, day in sorted(days.items())]
+    told = [(account, LOW, day) for account, day in sorted(days.items())]
     return pl.DataFrame(told, schema=DATED, orient="row")
