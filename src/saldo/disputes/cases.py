@@ -202,7 +202,7 @@ def _named(ctx: Context, rows: Sequence[DisputeRow], text: str) -> list[QueueRow
     return found
 
 
-def summary(ctx: Context, rows: Sequence[QueueRow]) -> list[OwnerLine]:
+def summary(rows: Sequence[QueueRow]) -> list[OwnerLine]:
     """The rows by owner, those of nobody first, and by how long they have been open."""
     found: dict[tuple[str, str], list[QueueRow]] = {}
     for one in rows:

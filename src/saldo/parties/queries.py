@@ -134,7 +134,8 @@ def visible_accounts_sql(ctx: Context) -> tuple[str, tuple[Any, ...]]:
 
 
 def seats(ctx: Context) -> list[Seat]:
-    """The companies of which the actor sees at least one account, or all of them, in order of code."""
+    """The companies of which the actor sees at least one account, or all of them, or answers disputes, in
+    order of code."""
     held = (
         Grant.objects.filter(Q(company_id=None) | Q(company_id=OuterRef("id")), user__username=ctx.actor)
         .order_by("role")
@@ -145,7 +146,11 @@ def seats(ctx: Context) -> list[Seat]:
         access = AccountAccess.objects.filter(
             _in_force(ctx.actor, _today(ctx)), account__company_id=OuterRef("id")
         )
-        companies = companies.filter(_superuser(ctx.actor) | _whole_company(ctx.actor, "id") | Exists(access))
+        # Who answers disputes sees no account, and has a desk all the same.
+        answers = Exists(held.filter(role=Grant.Role.RESOLVER, user__is_active=True))
+        companies = companies.filter(
+            _superuser(ctx.actor) | _whole_company(ctx.actor, "id") | Exists(access) | answers
+        )
     return [
         Seat(CompanyRow(c.id, c.code, c.name, c.currency, c.vat_number), frozenset(c.held_roles))
         for c in companies

@@ -57,11 +57,6 @@ class Desk:
         return bool(self.roles & MAY_CALL)
 
     @property
-    def only_disputes(self) -> bool:
-        """Whether the user answers disputes and does nothing else here."""
-        return bool(self.roles) and self.roles <= RESOLVES_ONLY
-
-    @property
     def own_list(self) -> str:
         """Whose worklist it is that the user sees first: a collector's own, else everybody's ("")."""
         return self.ctx.actor if COLLECTOR in self.roles and not self.roles & MAY_PROMOTE else ""

@@ -358,5 +358,10 @@ def is_mail(route: str | None) -> bool:
 
 
 @register.filter
+def is_dispute(route: str | None) -> bool:
+    return (route or "").startswith("disputes/")
+
+
+@register.filter
 def is_playbook(route: str | None) -> bool:
     return (route or "").startswith("playbooks/")

@@ -1,10 +1,10 @@
 // The keyboard: one letter for each act. Nothing here changes data by itself: it presses the page's own buttons.
 (function () {
   "use strict";
-  const GO = { l: "worklist", c: "accounts", b: "cash", p: "mail", i: "imports", d: "dashboard", k: "playbooks" };
+  const GO = { l: "worklist", c: "accounts", b: "cash", p: "mail", i: "imports", d: "dashboard", k: "playbooks", t: "disputes" };
   const PLACES = {
     worklist: "/", accounts: "/accounts/", cash: "/cash/", mail: "/mail/", imports: "/imports/",
-    dashboard: "/dashboard/", playbooks: "/playbooks/",
+    dashboard: "/dashboard/", playbooks: "/playbooks/", disputes: "/disputes/",
   };
   const PREFIX_MILLISECONDS = 1200;
   let prefixUntil = 0;
