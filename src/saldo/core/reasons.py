@@ -149,6 +149,7 @@ _IT: dict[str, Wording] = {
     "survey_low": _since_it("scontento nelle due domande"),
     "promise_broken": _since_it("promessa non mantenuta"),
     "promise_partly_kept": _since_it("promessa mantenuta solo in parte"),
+    "dispute_due": _since_it("contestazione senza risposta"),
     "insoluto": lambda p: f"insoluto: tornato dalla banca {_on_it(p['since'])}",
     "more_value_per_minute": lambda p: (
         f"viene prima del successivo perché un minuto qui rende {_rate(p, 'it', 'value_mills')} "
@@ -183,6 +184,7 @@ _EN: dict[str, Wording] = {
     "survey_low": _since_en("unhappy in the two questions"),
     "promise_broken": _since_en("promise broken"),
     "promise_partly_kept": _since_en("promise kept in part only"),
+    "dispute_due": _since_en("dispute without an answer"),
     "insoluto": lambda p: f"came back unpaid from the bank on {date_text(p['since'], 'en')}",
     "more_value_per_minute": lambda p: (
         f"comes before the next one because a minute here is worth {_rate(p, 'en', 'value_mills')} "

@@ -46,7 +46,7 @@ from saldo.promises.queries import MAY_PROMISE
 NOTE_CHARACTERS = 500
 CLAIM_ROWS = 50
 PROMISE_ENDS = ("withdrawn", "mistake")
-DISPUTE_ENDS = ("withdrawn", "credited", "paid", "refused", "written_off")
+DISPUTE_ENDS = ("withdrawn", "credited", "refused", "written_off", "mistake")
 PLAN_ENDS = ("completed", "fallen", "withdrawn")
 CLAIM_ENDS = ("found", "not_found", "mistake")
 STOPPABLE = ("email", "pec", "sms")
