@@ -176,7 +176,7 @@ def bench_plan(accounts: int = ACCOUNTS_COUNT) -> Result:
 def bench_kept_plan(accounts: int = ACCOUNTS_COUNT) -> Result:
     """The plan of a day, planned and kept by COPY; Django is set up, on a database of its own."""
     frames = make_frames(accounts, ITEMS_EACH)
-    base, versions, day_run_id = _world(accounts)
+    base, versions, day_run_id = playbook_world(accounts)
     from saldo.collection.playbook_actions import keep_plan
 
     shifted = {
@@ -203,7 +203,7 @@ def _told(result: Result, planned: pl.DataFrame, accounts: int) -> Result:
     return result
 
 
-def _world(accounts: int) -> tuple[int, list[int], int]:
+def playbook_world(accounts: int) -> tuple[int, list[int], int]:
     """Accounts, playbook versions and a day run in the database: the id before the first account, ids."""
     from datetime import UTC, datetime
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cash, forecast_speed, forecasts, outreach_plan, outreach_render
+from benchmarks import cash, desk, forecast_speed, forecasts, outreach_plan, outreach_render
 from benchmarks.measure import Result, measured
 from benchmarks.simulated import bench_simulated_day, bench_world
 from benchmarks.world import AS_AT, MAPPING, write_installments
@@ -203,11 +203,11 @@ def main() -> None:
     parser.add_argument(
         "--only",
         help="names of parts, comma separated: import, day, aging, pages, world, simulated, cash, plan, "
-        "render, forecasts",
+        "desk, render, forecasts",
     )
     options = parser.parse_args()
     scale = 10 if options.small else 1
-    every = "import,day,aging,pages,world,simulated,cash,plan,render,forecasts"
+    every = "import,day,aging,pages,world,simulated,cash,plan,desk,render,forecasts"
     parts = set((options.only or every).split(","))
     _setup()
     results: list[Result] = []
@@ -243,6 +243,8 @@ def main() -> None:
             )
         if "plan" in parts:
             add(outreach_plan.bench_kept_plan(outreach_plan.ACCOUNTS_COUNT // scale))
+        if "desk" in parts:
+            add(*desk.bench_list(desk.ACCOUNTS_COUNT // scale))
         if "render" in parts:
             add(*outreach_render.bench_render(scale))
         if "forecasts" in parts:

@@ -24,7 +24,7 @@ MOST = 2.0
 TRIES = {"account_id": pl.Int64, "tries": pl.Int64, "spoken": pl.Int64}
 DELAYS = {"account_id": pl.Int64, "reason": pl.String, "day": pl.Date}
 # kind, currency, overdue_mills: of the action that was passed over. is_changed: a contact of the account was
-# added or corrected since.
+# added or corrected since. until: the day on which its collector wants it back, null where the rule says.
 SKIPS = {
     "account_id": pl.Int64,
     "day": pl.Date,
@@ -33,6 +33,7 @@ SKIPS = {
     "currency": pl.String,
     "overdue_mills": pl.Int64,
     "is_changed": pl.Boolean,
+    "until": pl.Date,
 }
 # code: part_payment, returned, late: what says that an account is short of cash (see also DELAYS).
 SIGNS = {"account_id": pl.Int64, "code": pl.String}
@@ -178,7 +179,7 @@ def _skipped(skips: pl.DataFrame, as_of: date, desk: DeskPrior) -> pl.DataFrame:
     days = _rule(desk, "days", pl.Int64)
     return (
         skips.with_columns(
-            (pl.col("day") + pl.duration(days=days)).alias("skip_until"),
+            pl.coalesce("until", pl.col("day") + pl.duration(days=days)).cast(pl.Date).alias("skip_until"),
             _rule(desk, "growth", pl.Float64).alias("skip_growth"),
         )
         .filter(pl.col("skip_until") > as_of)

@@ -89,7 +89,8 @@ def skips(ctx: Context) -> pl.DataFrame:
            coalesce((a.overdue * 1000)::bigint, 0),
            EXISTS (SELECT 1 FROM parties_contactchange g JOIN parties_contact t ON t.id = g.contact_id
                     WHERE t.account_id = s.account_id AND g.recorded_at > s.recorded_at
-                      AND g.recorded_at <= %(known_at)s)
+                      AND g.recorded_at <= %(known_at)s),
+           s.follow_up_date
       FROM standing s
       LEFT JOIN LATERAL (
            SELECT a.kind, a.currency, a.overdue

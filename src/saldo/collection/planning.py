@@ -25,11 +25,13 @@ KEPT = (
 def dated_entries(ctx: Context) -> pl.DataFrame:
     """DATED_SCHEMA: accounts whose last outcome asked to come back to them by the day.
 
-    To try again after nobody answered was agreed with nobody: such an account comes back by its value.
+    To try again after nobody answered was agreed with nobody: such an account comes back by its value. What
+    was passed over with a reason until a day is no call-back, and says so.
     """
     sql = """
-    SELECT account_id, 'callback', follow_up_date FROM (
-        SELECT DISTINCT ON (o.account_id) o.account_id, o.state, o.follow_up_date, o.result, o.call_back_at
+    SELECT account_id, CASE WHEN skip_reason = '' THEN 'callback' ELSE 'skip_ended' END, follow_up_date FROM (
+        SELECT DISTINCT ON (o.account_id) o.account_id, o.state, o.follow_up_date, o.result, o.call_back_at,
+               o.skip_reason
           FROM collection_outcome o JOIN parties_customeraccount a ON a.id = o.account_id
          WHERE a.company_id = %(company_id)s AND o.recorded_at <= %(known_at)s AND o.as_of <= %(as_of)s
            AND o.state <> 'note'

@@ -108,6 +108,7 @@ IT: dict[str, Callable[[Params], str]] = {
         f"rimandato da chi segue ({SKIP_IT.get(str(p['reason']), SKIP_IT['other'])}): "
         f"fermo fino {_until_it(str(p['until']))}"
     ),
+    "skip_ended": lambda p: f"rimandato {_until_it(str(p['since']))} da chi segue: è il momento",
     "contacted_lately": lambda p: f"contattato {_on_it(str(p['since']))}: si lascia il tempo di rispondere",
     "delay_said": lambda p: (
         f"motivo del ritardo, detto {_on_it(str(p['since']))}: "
@@ -147,6 +148,7 @@ EN: dict[str, Callable[[Params], str]] = {
         f"passed over by its collector ({SKIP_EN.get(str(p['reason']), SKIP_EN['other'])}): "
         f"waits until {date_text(str(p['until']), 'en')}"
     ),
+    "skip_ended": lambda p: f"put off by its collector to {date_text(str(p['since']), 'en')}: it is time",
     "contacted_lately": lambda p: f"contacted on {date_text(str(p['since']), 'en')}: it gets time to answer",
     "delay_said": lambda p: (
         f"reason of the delay, told on {date_text(str(p['since']), 'en')}: "

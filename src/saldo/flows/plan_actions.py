@@ -113,6 +113,10 @@ def _being_written(ranked: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
 _VALUES = ("value_mills", "value_per_minute_mills")
 
 
+def _is_pause() -> pl.Expr:
+    return pl.element().struct.field("code").is_in(["skipped", "contacted_lately"])
+
+
 def _is_situation() -> pl.Expr:
     return pl.element().struct.field("code").is_in(["situation", "insufficient_history", "courtesy_check"])
 
@@ -141,12 +145,13 @@ def _renumbered(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _reviews(ranked: pl.DataFrame, facts: Facts, prior: PriorityPrior) -> pl.DataFrame:
-    """Waiting accounts whose last contact (or first overdue day) lies the stated days back."""
+    """Waiting accounts whose last contact (or first overdue day) lies the stated days back; not those that
+    somebody passed over, or contacted, and that wait for that."""
     since = pl.max_horizontal(
         pl.lit(facts.as_of) - pl.duration(days=pl.col("oldest_days")), pl.col("last_contact")
     ).cast(pl.Date)
     return (
-        ranked.filter(pl.col("block") == WAIT)
+        ranked.filter((pl.col("block") == WAIT) & ~pl.col("reasons").list.eval(_is_pause()).list.any())
         .filter(~pl.col("account_id").is_in(ranked.filter(pl.col("block") == DATED)["account_id"].implode()))
         .join(facts.contacts, on="account_id", how="left")
         .select("account_id", pl.lit("review_due").alias("code"), since.alias("date"))

@@ -25,6 +25,7 @@ from saldo.ledger import queries
 from saldo.simulation.scenario_calls import CALL_EXPECTATIONS
 from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
 from saldo.simulation.scenario_collections import COLLECTION_EXPECTATIONS
+from saldo.simulation.scenario_desk import DESK_EXPECTATIONS
 from saldo.simulation.scenario_disputes import DISPUTE_EXPECTATIONS
 from saldo.simulation.scenario_outreach import OUTREACH_EXPECTATIONS
 from saldo.simulation.scenario_plans import PLAN_EXPECTATIONS
@@ -175,6 +176,7 @@ Expectation = tuple[str, str, Callable[[World, dict[str, Any], Context], str | N
 EXPECTATIONS: dict[str, Expectation] = {
     **CASH_EXPECTATIONS,
     **CALL_EXPECTATIONS,
+    **DESK_EXPECTATIONS,
     **COLLECTION_EXPECTATIONS,
     **OUTREACH_EXPECTATIONS,
     **PLAN_EXPECTATIONS,

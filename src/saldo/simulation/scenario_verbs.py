@@ -15,6 +15,7 @@ from saldo.ledger import entries
 from saldo.simulation.scenario_calls import CALL_VERBS
 from saldo.simulation.scenario_cash import CASH_VERBS
 from saldo.simulation.scenario_collections import COLLECTION_VERBS
+from saldo.simulation.scenario_desk import DESK_VERBS
 from saldo.simulation.scenario_disputes import DISPUTE_VERBS
 from saldo.simulation.scenario_outreach import OUTREACH_VERBS
 from saldo.simulation.scenario_plans import PLAN_VERBS
@@ -192,6 +193,7 @@ VERBS: dict[str, Verb] = {
     "day": (r"(?P<refresh>refresh)?", "[refresh]", _run_day),
     **CASH_VERBS,
     **CALL_VERBS,
+    **DESK_VERBS,
     **COLLECTION_VERBS,
     **OUTREACH_VERBS,
     **PLAN_VERBS,
