@@ -27,7 +27,7 @@ _REASONS = """
 SELECT DISTINCT ON (account_id) account_id, delay_reason, as_of, actor FROM (
     SELECT o.id, o.account_id, o.delay_reason, o.as_of, o.actor, o.recorded_at,
            EXISTS (SELECT 1 FROM collection_outcome u
-                    WHERE u.account_id = o.account_id AND u.state = 'undone' AND u.recorded_at <= %(known_at)s
+                    WHERE u.account_id = o.account_id AND u.recorded_at <= %(known_at)s
                       AND (u.data->>'undoes')::bigint = o.id)
            OR EXISTS (SELECT 1 FROM collection_outcome u
                        WHERE u.account_id = o.account_id AND u.state = 'undone' AND u.as_of = o.as_of

@@ -217,7 +217,9 @@ class _Account:
         off = [
             move["mills"]
             for move in self._moves[part["item_id"]]
-            if _is_new(move["root_date"], move, part) and move["effective_date"] <= last
+            if _is_new(move["root_date"], move, part)
+            # What came back later had not settled it.
+            and (move["effective_date"] <= last or (move["is_back"] and move["root_date"] <= last))
         ]
         return int(part["before_mills"]) - sum(off)
 
