@@ -36,7 +36,7 @@ OWN = {
     "sending": "sending:sending",
     "promise": "promises:promise",
     "plan": "promises:plan",
-    "dispute": "promises:dispute",
+    "dispute": "disputes:dispute",
     "hold": "promises:hold",
     "preference": "care:preference",
     "care": "care:care",
