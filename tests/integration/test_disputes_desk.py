@@ -127,7 +127,7 @@ def test_the_queue_by_owner_and_age_and_what_is_overdue(world: World) -> None:
     )
     dispute(world, place=1, mills=None)
     rows = queue(ours(world))
-    assert [row.row.id for row in rows][0] == first and rows[0].late_days > 0
+    assert rows[0].row.id == first and rows[0].late_days > 0
     lines = {line.owner: line for line in summary(rows)}
     assert lines["anna"].counts == (0, 0, 1, 0, 0) and lines["anna"].late == 1
     assert lines[""].amount == Decimal("4501.50")
