@@ -157,7 +157,7 @@ def test_a_discount_is_offered_with_what_it_costs_and_agreed_on_the_phone(world:
     agreed = {"act": "agree", "name": "Ugo Conti", "way": "phone"}
     assert client.post(reverse("offer_decide", args=[account_id, row.id]), agreed).status_code == 302
     row = newest()
-    assert (row.state, row.discount_mills, row.evidence["way"]) == ("accepted", 60_010, "phone")
+    assert (row.state, row.discount_mills, row.evidence["way"]) == ("accepted", 60_030, "phone")
     # Words on the phone are no writing.
     assert row.document_id is None
 

@@ -1,4 +1,4 @@
-"""saldo promise, plan, dispute, hold, claim: what customers say, and what it keeps out of dunning."""
+"""saldo promise, dispute, hold, claim: what customers say, and what it keeps out of dunning."""
 
 from __future__ import annotations
 
@@ -122,82 +122,6 @@ def promise_list(customer: str, company: str, as_of: datetime | None, as_json: b
         f"{row.id:>6}  {row.effective_date}  by {row.promised_date}  {row.amount:.2f} {row.currency}  "
         f"paid {row.paid:.2f}  left {row.remaining:.2f}  {row.state}  {row.ended or '-'}  "
         f"level {row.level}  {row.note}".rstrip()
-    ))  # fmt: skip
-
-
-# --- plans ------------------------------------------------------------------------------------------
-
-
-@click.group()
-def plan() -> None:
-    """Payment plans."""
-
-
-@plan.command("add")
-@click.argument("customer")
-@click.option(
-    "--pay", "parts", multiple=True, required=True, help="An installment, as 2026-12-01=500.00 (repeatable)."
-)
-@_ITEMS
-@_CURRENCY
-@_NOTE
-@_COMPANY
-@as_of_option
-@json_option
-@command
-def plan_add(
-    customer: str, parts: tuple[str, ...], items: tuple[str, ...], currency: str | None, note: str,
-    company: str, as_of: datetime | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Record a plan for the whole of the items; its installments add up to them."""
-    from saldo.promises.operations import record_plan
-
-    ctx = _ready(company, as_of)
-    account, money = account_of(ctx, customer), currency_of(ctx, currency)
-    installments = []
-    for part in parts:
-        day, _, amount = part.partition("=")
-        try:
-            due = datetime.fromisoformat(day).date()
-        except ValueError:
-            raise click.BadParameter(f"{part!r} is not DATE=AMOUNT", param_hint="--pay") from None
-        installments.append((due, mills_of(amount, money) or 0))
-    number = record_plan(ctx, account, money, installments, items_of(ctx, account, items), note)
-    _told("plan", number, as_json)
-
-
-@plan.command("end")
-@click.argument("plan_id", type=int)
-@click.option(
-    "--outcome", type=click.Choice(["completed", "fallen", "withdrawn"]), required=True, help="How it ended."
-)
-@_NOTE
-@as_of_option
-@command
-def plan_end(plan_id: int, outcome: str, note: str, as_of: datetime | None) -> None:
-    """A plan was completed, fell or was withdrawn; what is left of its items is asked for again."""
-    prepare()
-    from saldo.promises.operations import end_plan
-
-    end_plan(context(day_of(as_of)), plan_id, outcome, note)
-    click.echo(f"plan {plan_id}: {outcome}")
-
-
-@plan.command("list")
-@click.argument("customer")
-@_COMPANY
-@as_of_option
-@json_option
-@command
-def plan_list(customer: str, company: str, as_of: datetime | None, as_json: bool) -> None:
-    """An account's plans: what is due of each by the day, and what of it was not paid."""
-    from saldo.promises.plan_facts import plans_of
-
-    ctx = _ready(company, as_of)
-    rows = plans_of(ctx, account_of(ctx, customer))
-    _listed("plans", rows, as_json, lambda row: (
-        f"{row.id:>6}  {row.effective_date}  {row.amount:.2f} {row.currency}  left {row.remaining:.2f}  "
-        f"late {row.late:.2f}  {row.state}  {row.note}".rstrip()
     ))  # fmt: skip
 
 
