@@ -23,6 +23,7 @@ from saldo.flows.import_documents import ImportResult
 from saldo.identity.models import DayRun
 from saldo.ledger import queries
 from saldo.simulation.scenario_calls import CALL_EXPECTATIONS
+from saldo.simulation.scenario_care import CARE_EXPECTATIONS
 from saldo.simulation.scenario_cash import CASH_EXPECTATIONS
 from saldo.simulation.scenario_collections import COLLECTION_EXPECTATIONS
 from saldo.simulation.scenario_desk import DESK_EXPECTATIONS
@@ -176,6 +177,7 @@ Expectation = tuple[str, str, Callable[[World, dict[str, Any], Context], str | N
 EXPECTATIONS: dict[str, Expectation] = {
     **CASH_EXPECTATIONS,
     **CALL_EXPECTATIONS,
+    **CARE_EXPECTATIONS,
     **DESK_EXPECTATIONS,
     **COLLECTION_EXPECTATIONS,
     **OUTREACH_EXPECTATIONS,

@@ -13,6 +13,7 @@ from saldo.flows.import_documents import confirm_closures, import_file
 from saldo.identity.operations import ensure_company
 from saldo.ledger import entries
 from saldo.simulation.scenario_calls import CALL_VERBS
+from saldo.simulation.scenario_care import CARE_VERBS
 from saldo.simulation.scenario_cash import CASH_VERBS
 from saldo.simulation.scenario_collections import COLLECTION_VERBS
 from saldo.simulation.scenario_desk import DESK_VERBS
@@ -193,6 +194,7 @@ VERBS: dict[str, Verb] = {
     "day": (r"(?P<refresh>refresh)?", "[refresh]", _run_day),
     **CASH_VERBS,
     **CALL_VERBS,
+    **CARE_VERBS,
     **DESK_VERBS,
     **COLLECTION_VERBS,
     **OUTREACH_VERBS,
