@@ -202,7 +202,7 @@ def visited(account_ids: Sequence[int], day: date) -> dict[int, Visited]:
         recorded_at__lt=begins + timedelta(days=RECORDED_WITHIN_DAYS),
     ).order_by("id")  # fmt: skip
     rows = list(found)
-    undone = {row.data.get("undoes") for row in rows if row.state == "undone"}
+    undone = {row.data.get("undoes") for row in rows}
     return {
         row.account_id: Visited(row.account_id, row.result, row.note, row.actor)
         for row in rows

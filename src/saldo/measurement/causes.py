@@ -33,7 +33,7 @@ SELECT o.account_id, o.delay_reason, o.as_of, o.actor, o.note, o.id, c.name
  WHERE o.delay_reason <> '' AND o.as_of BETWEEN %(since)s AND %(until)s AND o.recorded_at <= %(known_at)s
    AND acc.company_id = %(company_id)s
    AND NOT EXISTS (SELECT 1 FROM collection_outcome u
-                    WHERE u.account_id = o.account_id AND u.state = 'undone'
+                    WHERE u.account_id = o.account_id
                       AND u.recorded_at <= %(known_at)s AND (u.data->>'undoes')::bigint = o.id)
  ORDER BY o.as_of DESC, o.id DESC
 """
