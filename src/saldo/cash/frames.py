@@ -237,10 +237,15 @@ def told_by_exports(ctx: Context, company_id: int, first_booking: date) -> list[
 
 
 def item_records(
-    items: pl.DataFrame, flying: set[int], given: Mapping[int, int], orders: Mapping[int, str]
+    items: pl.DataFrame,
+    flying: set[int],
+    given: Mapping[int, int],
+    orders: Mapping[int, str],
+    granted: Mapping[int, tuple[int, date]] | None = None,
 ) -> Iterator[OpenItem]:
     """ITEMS_SCHEMA as the engine's records. given: by item, what exports told and lines may explain: it is
-    open again until no line can be its cause any more. orders: of the payments that are advances."""
+    open again until no line can be its cause any more. orders: of the payments that are advances. granted:
+    by item, the discount that its customer accepted and the day by which it has to pay for it."""
     dates: dict[date | None, date | None] = {}
     texts: dict[str, str] = {}
     for row in items.iter_rows():
@@ -255,6 +260,8 @@ def item_records(
         if discount is not None:
             discount_mills = _share_of(amount, discount, currency)
             discount_until = document_date + timedelta(days=discount.days)
+        if granted and item_id in granted:
+            discount_mills, discount_until = granted[item_id]
         yield OpenItem(
             item_id, account_id, texts.setdefault(kind, kind), number or "", document_date,
             dates.setdefault(due_date, due_date), texts.setdefault(currency, currency), amount,

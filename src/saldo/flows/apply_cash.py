@@ -40,6 +40,7 @@ from saldo.core.money import decimal_text
 from saldo.flows.collect_lines import apply_lines
 from saldo.identity.operations import ensure_model_version
 from saldo.parties.queries import LEGAL_ZONE
+from saldo.promises.offers import granted_discounts
 from saldo.storage.locks import applying
 from saldo.storage.statistics import analyze
 
@@ -271,7 +272,8 @@ class _Matching:
         wanted = wanted_keys(lines)
         items = reachable(items, lines, payers, wanted)
         orders = frames.advances(ctx, company_id)
-        records = frames.item_records(items, flying, given, orders)
+        granted = granted_discounts(ctx.within(company_id), first)
+        records = frames.item_records(items, flying, given, orders, granted)
         book = Book(records, wanted, named_ids(items, wanted))
         told = [one for one in told if one.item_id in book]
         model_version_id = _model_version(ctx, policy, counts)

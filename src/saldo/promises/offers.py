@@ -341,13 +341,23 @@ def offers_waiting(ctx: Context) -> list[OfferRow]:
 
 
 def accepted_discounts(ctx: Context, account_ids: Sequence[int] | None = None) -> list[OfferRow]:
-    """Discounts that were accepted and are not credited on all of their items; the oldest first."""
+    """Discounts that were accepted, the oldest first."""
     found = Offer.objects.filter(kind=DISCOUNT, steps__kind=ACCEPTED)
     if ctx.company_id is not None:
         found = found.filter(company_id=ctx.company_id)
     if account_ids is not None:
         found = found.filter(account_id__in=account_ids)
     return sorted(_rows(ctx, found), key=lambda row: row.id)
+
+
+def granted_discounts(ctx: Context, since: date) -> dict[int, tuple[int, date]]:
+    """{item: (mills, last day)} of accepted discounts that cash booked from ``since`` on may earn."""
+    return {
+        item.item_id: (item.discount_mills, row.pay_by)
+        for row in accepted_discounts(ctx)
+        for item in row.items
+        if row.pay_by is not None and row.pay_by >= since
+    }
 
 
 def offer(ctx: Context, offer_id: int) -> OfferRow:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from saldo.core.errors import SaldoError
-from saldo.core.money import from_mills
+from saldo.core.money import decimal_text, from_mills, to_mills
 from saldo.core.plans import PlanRule, discount_terms
 from saldo.flows.follow_offers import agree_by_hand, link_of, page_of
 from saldo.flows.plans import company_plans, expected_payment
@@ -100,12 +100,13 @@ def plan_page(request: HttpRequest, account_id: int) -> HttpResponse:
 def _proposed_rows(proposal: Any) -> list[tuple[str, str]]:
     if proposal is None:
         return []
-    return [(day.isoformat(), _typed_amount(mills)) for day, mills in proposal.found.installments]
+    found = proposal.found.installments
+    return [(day.isoformat(), _typed_amount(mills, proposal.currency)) for day, mills in found]
 
 
-def _typed_amount(mills: int) -> str:
+def _typed_amount(mills: int, currency: str) -> str:
     """As it stands in a field: no thousands, a comma as in Italian forms."""
-    return f"{from_mills(mills):.2f}".replace(".", ",")
+    return decimal_text(mills, currency).replace(".", ",")
 
 
 def _typed_rows(request: HttpRequest) -> list[tuple[str, str]]:
@@ -171,7 +172,7 @@ def discount_page(request: HttpRequest, account_id: int) -> HttpResponse:
     terms = None
     fits = rate and typed["usual"] and ctx.as_of <= typed["pay_by"] < typed["usual"] and picked
     if fits:
-        amounts = [int(item.balance * 1000) for item in debits if item.id in picked]
+        amounts = [to_mills(item.balance) for item in debits if item.id in picked]
         terms = discount_terms(
             amounts, currency, rate, typed["pay_by"], typed["usual"], rules.cost_of_money_bp
         )  # fmt: skip
