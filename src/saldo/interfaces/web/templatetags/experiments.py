@@ -26,6 +26,13 @@ def points(share: float | None) -> str:
 
 
 @register.filter
+def in_points(share: float) -> str:
+    """A size of a difference, which has no side: "10", "17,9"."""
+    value = round(share * 100, 1)
+    return number_text(value, language(), 0 if value == round(value) else 1)
+
+
+@register.filter
 def chance(p: float | None) -> str:
     """A p of 0-1: "0,032", "<0,001"."""
     if p is None:
