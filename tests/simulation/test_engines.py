@@ -44,15 +44,17 @@ def test_the_truth_of_customers_does_not_reach_the_list(tables: Tables) -> None:
 
 
 def test_items_are_those_that_the_erp_shows_open(tables: Tables) -> None:
-    booked = tables.postings.group_by("installment_id").agg(pl.col("amount_cents").sum())
+    booked = tables.postings.group_by("installment_id").agg(pl.col("amount_cents").sum().alias("booked"))
     left = (
         tables.installments.filter((pl.col("cash_cents") > 0) & (pl.col("due_date") < DAY))
         .join(booked, on="installment_id", how="left")
-        .with_columns((pl.col("cash_cents") - pl.col("amount_cents").fill_null(0)).alias("left"))
+        .with_columns((pl.col("cash_cents") - pl.col("booked").fill_null(0)).alias("left"))
         .filter(pl.col("left") > 0)
+        .select("installment_id", "left")
     )
     overdue = {item.item_id: item.balance_mills for item in _desk(tables).due_items() if item.days > 0}
-    assert overdue == {line: cents * 10 for line, cents in left.select("installment_id", "left").iter_rows()}
+    assert len(overdue) > 20
+    assert overdue == {line: cents * 10 for line, cents in left.iter_rows()}
 
 
 def test_a_month_is_worked_within_its_contacts_and_minutes() -> None:

@@ -7,7 +7,7 @@ this only after Django is set up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -22,14 +22,14 @@ from saldo.core.errors import SaldoError
 from saldo.core.outcomes import OTHER_CHANNEL, PHONE
 from saldo.core.priors import NO_ACTION, default_priors
 from saldo.flows.day import run_day
-from saldo.flows.import_documents import ImportResult, import_file
+from saldo.flows.import_documents import import_file
+from saldo.flows.import_result import ImportResult
 from saldo.identity.operations import ensure_company
 from saldo.identity.queries import CompanyRow, latest_day_run
-from saldo.ledger.owed import owed_items
 from saldo.ledger.queries import open_items
 from saldo.parties.frames import account_names
+from saldo.promises.offers import TO_APPROVE, accept, approve, offer, offer_plan
 from saldo.promises.operations import record_promise
-from saldo.promises.plans import record_plan
 from saldo.simulation.files import erp_exports
 from saldo.simulation.files.erp_exports import mapping_texts
 from saldo.simulation.files.world_file import WorldFile
@@ -41,6 +41,7 @@ from saldo.simulation.world.tables import Tables
 from saldo.storage.frames import copy_out
 
 ACTOR, SECOND = "system:trial", "system:second"
+REFUSED_PLANS = ("plan_sum_differs", "item_in_plan", "item_closed", "plan_dates_invalid", "offer_outdated")
 WORKLIST_ROWS = 2_000
 _BLOCKS = (DATED, VALUE)
 _LINES_SCHEMA = {
@@ -175,14 +176,19 @@ class Desk:
                 record_outcome(ctx, reply.account_id, "done", "promise", come_back)
 
     def agreed(self, plan: Plan) -> None:
-        """A plan that the customer accepted, as it was offered."""
-        owed = owed_items(self.context(), plan.account_id, CURRENCY, sorted(plan.items))
-        if {item.item_id: item.balance_mills for item in owed} != dict(plan.items):
-            return
-        record_plan(
-            self.context(), plan.account_id, CURRENCY, plan.installments, sorted(plan.items), rule=PLAN_RULE,
-            approved_by=SECOND,
-        )  # fmt: skip
+        """A plan as it was offered and accepted; a second person approves it where the company asks for one.
+
+        What Saldo refuses, because some of it was booked meanwhile, only the office remembers.
+        """
+        ctx, items = self.context(), sorted(plan.items)
+        try:
+            offer_id = offer_plan(ctx, plan.account_id, CURRENCY, plan.installments, items, PLAN_RULE)
+            if offer(ctx, offer_id).state == TO_APPROVE:
+                approve(replace(ctx, actor=SECOND), offer_id)
+            accept(ctx, offer_id, {"heard": self.day.isoformat()})
+        except SaldoError as error:
+            if error.code not in REFUSED_PLANS:
+                raise
 
     def names(self) -> dict[tuple[str, str], int]:
         """(company, the customer's number without leading zeros) -> account."""
