@@ -74,7 +74,7 @@ def _variants(book: Playbook, step: Step, found: dict[tuple[str, str], Running])
 
 def _variant(step: Step, experiment_id: int, arm: str, marks: tuple[str, ...]) -> Step:
     own = {each.name: getattr(step, each.name) for each in fields(Step)}
-    return Variant(**own, experiment_id=experiment_id, arm=arm, marks=marks)
+    return Variant(**own, experiment_id=experiment_id, arm_code=arm, marks=marks)
 
 
 def _marks(experiment: Running) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ class Variant(Step):
     of them (those of the other arms)."""
 
     experiment_id: int = 0
-    arm: str = ""
+    arm_code: str = ""
     marks: tuple[str, ...] = ()
 
 
@@ -93,7 +93,7 @@ def step_table(playbooks: Numbered) -> pl.DataFrame:
             step.tone, step.mode, step.owner, step.purpose, step.min_amount_mills, step.min_share,
             step.repeat_days, step.channel in WRITTEN,
             step.experiment_id if isinstance(step, Variant) else None,
-            step.arm if isinstance(step, Variant) else "",
+            step.arm_code if isinstance(step, Variant) else "",
         )
         for number, place, step in _numbered(playbooks)
     ]  # fmt: skip
@@ -138,7 +138,7 @@ def _applies(step: Step) -> pl.Expr:
     if not isinstance(step, Variant):
         return holds(step.when)
     is_marked = pl.col("marks").list.eval(pl.element().is_in(list(step.marks))).list.any().fill_null(False)
-    return holds(step.when) & (~is_marked if step.arm == CONTROL else is_marked)
+    return holds(step.when) & (~is_marked if step.arm_code == CONTROL else is_marked)
 
 
 def _late(items: pl.DataFrame, ladder: _Ladder, day: Day) -> pl.DataFrame:
