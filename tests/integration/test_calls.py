@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -108,7 +109,8 @@ def test_a_call_is_not_undone_after_the_payment(world: World, at: Any) -> None:
     log_call(ctx, account_id, CallLog(result="promise", promised_date=AS_OF + timedelta(days=5)))
     item = Promise.objects.get().items.order_by("item_id").first()
     shares = [entries.Share(item.item_id, Decimal(100))]
-    entries.record_payment(context(), account_id, Money(Decimal(100), "EUR"), shares, number="B-1")
+    later = replace(context(), clock=lambda: MORNING)
+    entries.record_payment(later, account_id, Money(Decimal(100), "EUR"), shares, number="B-1")
     with pytest.raises(SaldoError) as refused:
         undo(ctx, account_id)
     assert refused.value.code == "undo_after_payment"
