@@ -28,6 +28,7 @@ from saldo.simulation.files import erp_exports
 from saldo.simulation.files.bank_files import bank_files
 from saldo.simulation.files.erp_book import ErpBook
 from saldo.simulation.files.world_file import WorldFile
+from saldo.simulation.outreach_trial.cash_desk import CashDesk
 from saldo.simulation.outreach_trial.checks import Checks, Facts, Truth
 from saldo.simulation.outreach_trial.mail import Post
 from saldo.simulation.outreach_trial.office import LeftMessage, Office, balances
@@ -170,6 +171,7 @@ def _live(trial: Trial, day: date) -> None:
     _learn_names(trial, t)
     trial.office.know_contacts(t, trial.customers)
     trial.office.apply_cash()
+    CashDesk(trial.office).work(t, day, trial.items, trial.customers)
     trial.person.work(day, t, trial.items)
     for reply in trial.post.arrived(t, day):
         trial.person.handle(reply, trial.items, trial.lived)
