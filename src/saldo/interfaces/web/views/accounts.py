@@ -119,6 +119,7 @@ def account_page(request: HttpRequest, account_id: int) -> HttpResponse:
         items = closed_items(clocks.ctx, account_id, ROWS + 1, offset)
         shown: dict[str, Any] = {
             "account": header, "clocks": clocks, "tab": "closed", "closed": items[:ROWS],
+            "collector": collector_of(clocks.ctx, account_id),
             "next": offset + ROWS if len(items) > ROWS else None,
             "previous": max(0, offset - ROWS) if offset else None,
         }  # fmt: skip
