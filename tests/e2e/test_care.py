@@ -78,7 +78,7 @@ def test_a_request_is_noted_on_the_customers_page(page: Any, world: World) -> No
     form.locator("select[name=kind]").select_option("call_hours")
     form.get_by_label("Orari o parole").fill("lun-ven 14-18")
     page.keyboard.press("Enter")
-    page.locator("#asked li", has_text="mon-fri 14:00-18:00").wait_for()
+    page.locator("#asked li", has_text="lun-ven 14:00-18:00").wait_for()
     ctx = visits_world.context(world)
     assert [row.kind for row in preferences_of(ctx, world.accounts[0])] == ["call_hours"]
 

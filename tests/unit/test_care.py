@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from saldo.core import visits
 from saldo.core.care import csat, nps
 from saldo.core.errors import SaldoError
-from saldo.core.preferences import call_advice, clean_value, hours_text, parse_hours
+from saldo.core.preferences import call_advice, clean_value, hours_text, hours_words, parse_hours
 from saldo.core.visits import DAY_MINUTES, Stop
 
 MONDAY = datetime(2026, 3, 16, 10, 0)
@@ -29,6 +29,7 @@ MONDAY = datetime(2026, 3, 16, 10, 0)
 def test_hours_are_kept_in_one_spelling(said: str, kept: str) -> None:
     assert hours_text(parse_hours(said)) == kept
     assert hours_text(parse_hours(kept)) == kept
+    assert hours_text(parse_hours(hours_words(kept, "it"))) == kept
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,8 @@ ATTACHED = {COPIES: INVOICES, STATEMENT_TOO: STATEMENT}
 VALUE_CHARACTERS = 300
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_NAMES = {name: place for place, name in enumerate(DAYS)} | {
-    name: place for place, name in enumerate(("lun", "mar", "mer", "gio", "ven", "sab", "dom"))
-}
+_ITALIAN = dict(zip(DAYS, ("lun", "mar", "mer", "gio", "ven", "sab", "dom"), strict=True))
+_NAMES = {name: place for names in (_ITALIAN, _ITALIAN.values()) for place, name in enumerate(names)}
 _HOURS = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*[-–]\s*(\d{1,2})(?:[:.](\d{2}))?")
 _LOOK_AHEAD_DAYS = 14
 
@@ -106,6 +105,13 @@ def hours_text(windows: Iterable[Window]) -> str:
     return "; ".join(
         f"{_days_text(each.days)}{each.since:%H:%M}-{each.until:%H:%M}" for each in windows
     )  # fmt: skip
+
+
+def hours_words(hours: str, language: str) -> str:
+    """Hours as they are kept, with the days of the reader's language: "lun-ven 14:00-18:00"."""
+    if language != "it":
+        return hours
+    return re.sub(r"[a-z]{3}", lambda found: _ITALIAN.get(found[0], found[0]), hours)
 
 
 def _days_text(days: frozenset[int]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from saldo.core.context import Context
 from saldo.core.message_facts import clean, day_text
+from saldo.core.preferences import CALL_HOURS, hours_words
 from saldo.core.text_tables import Paragraph, Table
 from saldo.core.words import date_text, money_text
 from saldo.flows.visits import VisitDay, VisitStop
@@ -63,7 +64,7 @@ def _stop(place: int, stop: VisitStop, currency: str, words: dict[str, Any], lan
         clean(stop.planned.address or account.address),
         words["contact"].format(told="; ".join(people) or words["none"]),
     ]
-    if wishes := [_wish(words, row.kind, row.value, row.contact) for row in stop.preferences]:
+    if wishes := [_wish(words, row.kind, row.value, row.contact, lang) for row in stop.preferences]:
         lines.append(words["wishes"].format(told="; ".join(wishes)))
     owed = _items(stop, currency, words, lang) if stop.items else Paragraph((words["nothing"],))
     return [
@@ -80,8 +81,9 @@ def _person(contact: ContactRow) -> str:
     return " ".join(part for part in (clean(contact.name), role, contact.phone) if part)
 
 
-def _wish(words: dict[str, Any], kind: str, value: str, who: str) -> str:
-    return clean(words["wish"].get(kind, "{value}").format(value=value, who=who or "–"))
+def _wish(words: dict[str, Any], kind: str, value: str, who: str, lang: str) -> str:
+    told = hours_words(value, lang) if kind == CALL_HOURS else value
+    return clean(words["wish"].get(kind, "{value}").format(value=told, who=who or "–"))
 
 
 def _items(stop: VisitStop, currency: str, words: dict[str, Any], lang: str) -> Table:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from saldo.interfaces.web.labels import label
+from saldo.interfaces.web.templatetags.care import hours
 from saldo.interfaces.web.templatetags.saldo import day, with_currency
 
 Data = Mapping[str, Any]
@@ -109,7 +110,8 @@ def _fields(data: Data) -> str:
 
 def _preference_name(data: Data) -> str:
     name = label("preference", data.get("kind", "other"))
-    return f"{name}: {data['value']}" if data.get("value") else name
+    value = hours(str(data.get("value", ""))) if data.get("kind") == "call_hours" else data.get("value")
+    return f"{name}: {value}" if value else name
 
 
 def _preference(data: Data) -> str:
