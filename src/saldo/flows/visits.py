@@ -46,7 +46,7 @@ MOST_STOPS = 200
 
 @dataclass(frozen=True, slots=True)
 class OwedItem:
-    """An open item on a sheet. asked_mills: what may be asked of it today; due_date: as agreed."""
+    """An open item on a sheet. asked_mills: what may be asked of it today, 0 before it is due."""
 
     item_id: int
     number: str
@@ -194,7 +194,7 @@ def round_page(ctx: Context, round_id: int) -> VisitDay:
         found = account_with_contacts(within, stop.account_id)
         if found is not None:
             items = _items(within, open_items, told, stop.account_id)
-            late = sum(item.asked_mills for item in items if item.late_days > 0)
+            late = sum(item.asked_mills for item in items)
             stops.append(
                 VisitStop(
                     found[0], found[1], stop, items, late, preferences_of(within, stop.account_id),
@@ -207,15 +207,15 @@ def round_page(ctx: Context, round_id: int) -> VisitDay:
 def _items(
     ctx: Context, frame: pl.DataFrame, told: dict[int, ItemTold], account_id: int
 ) -> tuple[OwedItem, ...]:
+    """All open items; only what is past due is asked for."""
     own = frame.filter((pl.col("account_id") == account_id) & (pl.col("currency") == _currency(ctx)))
-    return tuple(
-        OwedItem(
-            row["item_id"], told[row["item_id"]].number, row["due_date"],
-            max((ctx.as_of - row["due_date"]).days, 0) if row["due_date"] else 0, row["balance_mills"],
-            row["asked_mills"],
-        )
-        for row in own.sort("due_date", "item_id", nulls_last=True).iter_rows(named=True)
-    )  # fmt: skip
+    items = []
+    for row in own.sort("due_date", "item_id", nulls_last=True).iter_rows(named=True):
+        late = max((ctx.as_of - row["due_date"]).days, 0) if row["due_date"] else 0
+        asked = row["asked_mills"] if late else 0
+        number = told[row["item_id"]].number
+        items.append(OwedItem(row["item_id"], number, row["due_date"], late, row["balance_mills"], asked))
+    return tuple(items)
 
 
 def record_visit(ctx: Context, round_id: int, account_id: int, log: CallLog) -> Logged:
