@@ -177,6 +177,30 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert alone.high is not None and alone.high - 66.0 == pytest.approx(4.302653 * 4.0 / math.sqrt(3))
 
 
+def test_a_change_is_a_ratio_of_means() -> None:
+    """x = 63, 68, 58 against y = 66, 70, 62: r = 189/198; residuals x - r y = 0, 1.18, -1.18."""
+    found = report.change(RESULTS, "saldo", "none", report.SHOWN[0])
+    residual = 68 - 189 / 198 * 70
+    half = 4.302653 * residual / math.sqrt(3) / 66
+    assert found.mean == pytest.approx(189 / 198 - 1)
+    assert (found.low, found.high) == (
+        pytest.approx(189 / 198 - 1 - half, abs=1e-6),
+        pytest.approx(189 / 198 - 1 + half, abs=1e-6),
+    )
+    nothing = {"none": {1: _run(0.0)}, "saldo": {1: _run(1.0)}}
+    assert report.change(nothing, "saldo", "none", report.SHOWN[0]).mean is None
+
+
+def test_an_offer_of_a_plan_is_prepared_once() -> None:
+    days = (FIRST, FIRST + timedelta(days=59), FIRST + timedelta(days=120))
+    messages = [
+        {"message_id": n, "sent_date": day, "channel": "email", "purpose": "plan"}
+        for n, day in enumerate(days)
+    ]
+    # Three e-mails, and twice the minutes of an offer: the second one repeats it.
+    assert figures(_tables([], messages=messages), FIRST, LAST).minutes == 3.0 + 2 * 5.0
+
+
 def test_a_figure_that_a_run_could_not_tell_is_left_out() -> None:
     results = {"none": {1: _run(None), 2: _run(70.0)}, "saldo": {1: _run(1.0), 2: _run(68.0)}}
     found = report.difference(results, "saldo", "none", report.SHOWN[0])
@@ -188,6 +212,7 @@ def test_the_report_tells_both_tables() -> None:
     lines = text.splitlines()
     assert lines[0] == "365 days of a small world, 3 seeds; mean [95% interval]"
     assert "Difference against none, seed by seed" in lines
+    assert "Change against none, of its mean" in lines
     assert [line for line in lines if line.startswith("DSO")][1].split()[2] == "-3.0"
     assert "calendar" not in text
     told = report.as_json(RESULTS, "small", 7, FIRST)

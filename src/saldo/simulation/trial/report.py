@@ -41,6 +41,7 @@ SHOWN = (
     Shown("complaints", "Complaints", lambda f: float(f.complaints), "{:.1f}"),
 )
 THOUSANDS = frozenset({"cash_eur"})
+PERCENT = "{:.0%}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,33 @@ def estimate(results: Results, policy: str, shown: Shown) -> Estimate:
 
 def difference(results: Results, policy: str, baseline: str, shown: Shown) -> Estimate:
     """Of the policy less the baseline, seed by seed, on the seeds that both have."""
+    return Estimate.of([own - other for own, other in _pairs(results, policy, baseline, shown)])
+
+
+def _pairs(results: Results, policy: str, baseline: str, shown: Shown) -> list[tuple[float, float]]:
     pairs = [
         (shown.value(figures), shown.value(results[baseline][seed]))
         for seed, figures in sorted(results[policy].items())
         if seed in results[baseline]
     ]
-    return Estimate.of([own - other for own, other in pairs if own is not None and other is not None])
+    return [(own, other) for own, other in pairs if own is not None and other is not None]
+
+
+def change(results: Results, policy: str, baseline: str, shown: Shown) -> Estimate:
+    """The policy's mean over the baseline's, less 1, with the interval of a ratio of paired means.
+
+    Of the residuals own - ratio x other, whose mean is 0: half = t x s / sqrt(K) / the baseline's mean.
+    """
+    pairs = _pairs(results, policy, baseline, shown)
+    total = math.fsum(other for _, other in pairs)
+    if total <= 0:
+        return Estimate(None, None, None, len(pairs))
+    ratio = math.fsum(own for own, _ in pairs) / total
+    spread = Estimate.of([own - ratio * other for own, other in pairs])
+    if spread.high is None or spread.mean is None:
+        return Estimate(ratio - 1, None, None, len(pairs))
+    half = (spread.high - spread.mean) / (total / len(pairs))
+    return Estimate(ratio - 1, ratio - 1 - half, ratio - 1 + half, len(pairs))
 
 
 def weeks(results: Results, policy: str, first_day: date) -> list[dict[str, Any]]:
@@ -135,6 +157,9 @@ def as_json(results: Results, size: str, days: int, first_day: date) -> dict[str
         for baseline in _baselines(results, policy):
             told[f"against_{baseline}"] = {
                 shown.name: difference(results, policy, baseline, shown).as_json() for shown in SHOWN
+            }
+            told[f"change_against_{baseline}"] = {
+                shown.name: change(results, policy, baseline, shown).as_json() for shown in SHOWN
             }
         told["cash_by_week"] = weeks(results, policy, first_day)
         told["by_seed"] = [
@@ -169,6 +194,8 @@ def as_text(results: Results, size: str, days: int) -> str:
         if others:
             lines += ["", f"Difference against {baseline}, seed by seed", ""]
             lines += _table(others, _difference_from(results, baseline), signed=True)
+            lines += ["", f"Change against {baseline}, of its mean", ""]
+            lines += _table(others, _change_from(results, baseline), signed=True, written=PERCENT)
     return "\n".join(lines)
 
 
@@ -176,10 +203,22 @@ def _difference_from(results: Results, baseline: str) -> Callable[[str, Shown], 
     return lambda policy, shown: difference(results, policy, baseline, shown)
 
 
-def _table(policies: Sequence[str], told: Callable[[str, Shown], Estimate], signed: bool) -> list[str]:
+def _change_from(results: Results, baseline: str) -> Callable[[str, Shown], Estimate]:
+    return lambda policy, shown: change(results, policy, baseline, shown)
+
+
+def _table(
+    policies: Sequence[str],
+    told: Callable[[str, Shown], Estimate],
+    signed: bool,
+    written: str | None = None,
+) -> list[str]:
+    """written: one style for all figures, in place of their own."""
     rows = [["", *policies]]
     for shown in SHOWN:
-        rows.append([shown.title, *(_written(told(policy, shown), shown, signed) for policy in policies)])
+        rows.append(
+            [shown.title, *(_written(told(policy, shown), shown, signed, written) for policy in policies)]
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
@@ -189,11 +228,12 @@ def _table(policies: Sequence[str], told: Callable[[str, Shown], Estimate], sign
     ]
 
 
-def _written(told: Estimate, shown: Shown, signed: bool) -> str:
+def _written(told: Estimate, shown: Shown, signed: bool, written: str | None = None) -> str:
     if told.mean is None:
         return "-"
-    style = shown.written.replace("{:", "{:+") if signed else shown.written
-    unit = 1000.0 if shown.name in THOUSANDS else 1.0
+    own = written or shown.written
+    style = own.replace("{:", "{:+") if signed else own
+    unit = 1000.0 if shown.name in THOUSANDS and written is None else 1.0
     mean = style.format(told.mean / unit)
     if told.low is None or told.high is None:
         return mean
