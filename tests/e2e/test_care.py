@@ -47,6 +47,7 @@ def test_a_day_of_visits_by_keyboard(page: Any, world: World) -> None:
     page.locator(".areas tr", has_text=NAMES[1]).wait_for()
     page.get_by_label(NAMES[1]).focus()
     page.keyboard.press("Space")
+    page.get_by_label("Giorno").fill(AS_OF.isoformat())
     page.get_by_role("button", name="Creare il giro").focus()
     page.keyboard.press("Enter")
     stop = page.locator(".visits li", has_text=NAMES[0])

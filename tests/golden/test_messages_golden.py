@@ -56,7 +56,7 @@ def test_every_code_is_there_in_both_languages() -> None:
     assert {key[:2] for key in ALL if key[2] == "it"} == {key[:2] for key in ALL if key[2] == "en"}
     assert sorted([
         "courtesy", "documents_check", "due_today", "reminder_1", "reminder_2", "reminder_3", "last_reminder",
-        "formal_notice", "thanks", "statement",
+        "formal_notice", "thanks", "statement", "survey",
     ]) == CODES  # fmt: skip
 
 

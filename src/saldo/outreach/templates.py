@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from saldo.core.context import Context
 from saldo.core.errors import SaldoError
 from saldo.core.message_facts import LeftOut, Line, MessageFacts, Receiver, Sender, values
-from saldo.core.playbook import EMAIL, LETTER, PEC, PORTAL, SMS, THANKS
+from saldo.core.playbook import EMAIL, LETTER, PEC, PORTAL, SMS, SURVEY, THANKS
 from saldo.core.wording import CHANNELS, LANGUAGES, MAX_SMS, Problem, Template, check, fill, purpose_of
 from saldo.identity.models import Company, Grant
 from saldo.identity.operations import record_event, stamped
@@ -218,6 +218,7 @@ def example(
         credits_mills=120_000,
         left_out=() if purpose == THANKS else (LeftOut(lines[1], "disputed", 50_000),),
         previous_date=None if is_soon else as_of - timedelta(days=10),
+        survey_link="https://saldo.example.com/l/s/…" if purpose == SURVEY else "",
     )
 
 
