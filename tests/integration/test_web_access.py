@@ -20,8 +20,25 @@ from tests.web_world import AS_OF, CUSTOMERS, World, build, user
 
 MAX_QUERIES, MAX_QUERIES_OF_ACCOUNT = 16, 42
 # The links in messages are for whoever got the message; what they may do is signed in them.
-OPEN_TO_ALL = {"login", "choose_language", "link_click", "link_open", "link_opt_out", "link_offer", "link_survey"}
-ROLES = ("administrator", "credit_manager", "collector", "cash_specialist", "cfo", "customer_care", "sales", "resolver")
+OPEN_TO_ALL = {
+    "login",
+    "choose_language",
+    "link_click",
+    "link_open",
+    "link_opt_out",
+    "link_offer",
+    "link_survey",
+}
+ROLES = (
+    "administrator",
+    "credit_manager",
+    "collector",
+    "cash_specialist",
+    "cfo",
+    "customer_care",
+    "sales",
+    "resolver",
+)
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ urlpatterns = [
         "playbooks/experiments/<int:experiment_id>/stop/",
         experiments.experiment_stop_page,
         name="experiment_stop",
-    ),  # fmt: skip
+    ),
     path("playbooks/install/", playbooks.install_page, name="playbook_install"),
     path("playbooks/new/", playbook_editing.new_page, name="playbook_new"),
     path("playbooks/of/<slug:code>/", playbooks.playbook_page, name="playbook"),
