@@ -12,11 +12,13 @@ the dispute needs: this is how somebody outside the credit office answers withou
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -222,6 +224,34 @@ def summary(rows: Sequence[QueueRow]) -> list[OwnerLine]:
 def waiting(ctx: Context, roles: frozenset[str]) -> int:
     """How many disputes wait for the actor: those it owns without an answer, and, for who decides, those
     that are answered or nobody's."""
+    key = (ctx.company_id, ctx.actor, ctx.as_of, roles)
+    newest = _newest()
+    kept = _kept.get(key)
+    if kept is None or kept[0] != newest or time.monotonic() - kept[1] > KEPT_SECONDS:
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        kept = _kept[key] = (newest, time.monotonic(), _waiting(ctx, roles))
+    return kept[2]
+
+
+# The number stands on every page: it is worked out again when something was added, and once a minute, since
+# who sees which account may change too.
+KEPT, KEPT_SECONDS = 1_000, 60.0
+_Key = tuple[int | None, str, date, frozenset[str]]
+_kept: dict[_Key, tuple[tuple[object, ...], float, int]] = {}
+
+
+def _newest() -> tuple[object, ...]:
+    """What changes with every dispute, everything that is said of one, and every allocation."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT max(id) FROM disputes_dispute),"
+            " (SELECT max(recorded_at) FROM disputes_disputeentry), (SELECT max(id) FROM ledger_allocation)"
+        )
+        return tuple(cursor.fetchone())
+
+
+def _waiting(ctx: Context, roles: frozenset[str]) -> int:
     ids = list(_seen(ctx).filter(effective_date__lte=ctx.as_of).values_list("id", flat=True))
     decides = bool(roles & MAY_DISPUTE)
     return sum(
