@@ -37,7 +37,7 @@ from saldo.outreach.settings import (
 from saldo.parties.models import Contact, CustomerAccount
 from saldo.parties.stops import give_consent, release_address, stop_address, stops_in_force, stops_of
 from saldo.parties.ways import ways
-from saldo.promises.models import Promise, PromiseEnd
+from saldo.promises.models import Promise
 from saldo.promises.operations import record_promise
 from tests.cash_world import context
 from tests.integration.test_blocks import DAY, Case, refused
@@ -376,7 +376,7 @@ def test_a_promise_in_writing_acknowledges_the_debt_and_alerts_come_in_time(case
     record_promise(case.ctx(), case.account, "EUR", DAY, item_ids=[old], note="al telefono")
     assert clock_of(case, old, DAY)["proof"] is None
     document = keep_document(stamped(case.ctx(), case.world.company.id), "mail.eml", b"paghiamo")
-    record_promise(case.ctx(), case.account, "EUR", DAY, item_ids=[old], document_id=document)
+    record_promise(case.ctx(), case.account, "EUR", DAY, item_ids=[old], document_id=document, replaces=True)
     told = clock_of(case, old, DAY)
     assert (told["proof"], told["expires_date"], told["is_alert"]) == ("promise", date(2036, 3, 10), False)
     change_rules(case.ctx(), case.world.company.id, prescription_years={"installment": 1})
@@ -429,14 +429,18 @@ def test_of_two_people_at_once_the_second_sees_what_the_first_did() -> None:
     refusals = [one for one in found if isinstance(one, SaldoError)]
     assert [one.code for one in refusals] == ["dispute_exceeds"] * 2
 
-    def promise() -> int:
-        return record_promise(case.ctx(), case.account, "EUR", DAY, item_ids=[case.second])
+    def promise(replaces: bool = False) -> int:
+        return record_promise(
+            case.ctx(), case.account, "EUR", DAY, item_ids=[case.second], replaces=replaces
+        )  # fmt: skip
 
     made = at_once(*[promise] * 4)
+    refused = [one.code for one in made if isinstance(one, SaldoError)]
+    assert refused == ["item_promised"] * 3 and Promise.objects.count() == 1, made
+    # Whoever says so puts theirs in its place: the last one counts, once.
+    made = at_once(*[lambda: promise(replaces=True)] * 3)
     assert all(isinstance(one, int) for one in made), made
     assert Promise.objects.count() == 4
-    # Each was replaced by the next one but for the last.
-    assert PromiseEnd.objects.filter(outcome="replaced").count() == 3
     assert case.blocked(code="promised") == {case.second: 1_000_000}
 
     company = case.world.company.id

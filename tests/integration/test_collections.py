@@ -534,7 +534,9 @@ def test_a_contact_or_another_presentation_takes_a_return_off_the_block(world: W
     assert [row["block"] for row in worklist(world, "2026-05-05")] == ["dated"]
     system = replace(world.ctx("2026-05-06"), actor="system:test")
     record_outcome(system, world.accounts["C1"], "done", "called")
-    assert [row["block"] for row in worklist(world, "2026-05-07")] == ["value"]
+    # Spoken with, it is left alone for a week; then it comes back by its value.
+    assert [row["block"] for row in worklist(world, "2026-05-07")] == ["wait"]
+    assert [row["block"] for row in worklist(world, "2026-05-14")] == ["value"]
 
 
 def test_silence_of_the_bank_does_not_protect_for_ever(world: World) -> None:

@@ -14,7 +14,7 @@ from saldo.risk.models import RiskScore
 from tests.forecast_pages_world import add_version, build_forecasts, put_in_use
 from tests.web_world import AS_OF, World, user
 
-MAX_QUERIES, MAX_QUERIES_OF_ACCOUNT = 16, 42
+MAX_QUERIES, MAX_QUERIES_OF_ACCOUNT = 20, 50
 
 
 @pytest.fixture

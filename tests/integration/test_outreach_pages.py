@@ -319,7 +319,7 @@ def test_rules_and_texts_say_what_they_refuse(post: PostWorld) -> None:
     form = {
         "daily_cap": "50", "contact_day_cap": "2", "contact_week_cap": "3", "account_month_cap": "6",
         "rest_days": "5", "reply_wait_days": "10", "grace_days": "2", "promise_tolerance_days": "3",
-        "statement_lag_days": "3",
+        "statement_lag_days": "3", "survey_rest_days": "180",
         "quiet_from": "19:00", "quiet_to": "08:00", "sms_needs_consent": "1",
         "sender_name": "Ufficio crediti",
         "signature_it": "Ufficio crediti\r\ntel. 02 5550100", "whole_disputed": "1",
