@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -36,6 +37,9 @@ def serve_app(host: str, port: int, with_worker: bool = True) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
+    # Workers begin as new processes: in a copy of one that has worked on frames (as the demo's has), the
+    # threads that work on them are gone, and the first page that needs them would wait for ever.
+    multiprocessing.set_start_method("spawn", force=True)
     errors.print(f"Saldo answers at http://{host}:{port}/ (Ctrl-C stops it)", markup=False)
     with _worker() if with_worker else _nothing():
         server = Granian(
@@ -72,7 +76,7 @@ def _worker() -> Iterator[None]:
     """A worker in a process of its own, stopped with the server."""
     from django.db import connections
 
-    # The server forks: a connection shared by two processes would mix their answers.
+    # A connection shared by two processes would mix their answers.
     connections.close_all()
     process = subprocess.Popen([sys.executable, "-m", "saldo.interfaces.commands.main", "worker"])
     try:
