@@ -203,7 +203,8 @@ def check(told: dict[str, Any], count: int) -> None:
     hung_up = {of_address[address] for address in peer.hung_up}
     unknown = {each for each, state in states.items() if state == UNKNOWN}
     # On a machine that is very busy the server may also answer after the worker's two seconds.
-    assert unknown == no_answer | gone and hung_up <= unknown
+    others = {each: codes[each] for each in unknown ^ (no_answer | gone)}
+    assert not others and hung_up <= unknown, others
     # A worker may be killed between the server's answer and its record: that one is a worker gone.
     assert {each for each, state in states.items() if state == FAILED} == refused - gone
     assert peer.put_off and len(gone) <= told["kills"] * CONCURRENCY

@@ -27,6 +27,7 @@ from saldo.collection.planning import stored_plan  # noqa: E402
 from saldo.core.context import Context  # noqa: E402
 from saldo.core.priors import default_priors  # noqa: E402
 from saldo.flows.day import run_day  # noqa: E402
+from saldo.flows.to_collect import to_collect  # noqa: E402
 from saldo.identity.queries import latest_day_run  # noqa: E402
 from saldo.ledger.book import book_of  # noqa: E402
 from saldo.ledger.queries import BUCKET_COLUMNS, open_items, projection_differences, totals  # noqa: E402
@@ -112,15 +113,24 @@ def _worklist_names_only_what_is_owed(ctx: Context, items: pl.DataFrame) -> None
     late = _by_account(debits.filter(days > 0))
     soon = _by_account(debits.filter(days.is_between(-default_priors().priority.courtesy_days, 0)))
     rows = stored_plan(run.id)
+    collectable = to_collect(ctx)
+    kept_out = set(collectable.filter(pl.col("due_mills") != pl.col("to_collect_mills"))["account_id"])
     for row in rows:
         account = row["account_id"]
-        assert row["overdue"] * 1000 == late.get(account, 0), (ctx.as_of, row)
+        # Of an account with promised or planned items the row tells the others.
+        overdue, owed = row["overdue"] * 1000, late.get(account, 0)
+        assert overdue <= owed and (account in kept_out or overdue == owed), (ctx.as_of, row)
         courtesy = any(reason["code"] == "courtesy_check" for reason in row["reasons"])
         assert late.get(account, 0) > 0 or (account in soon and (courtesy or row["block"] == "dated")), row
     assert len({(row["account_id"], row["currency"]) for row in rows}) == len(rows)
     least = default_priors().priority.minimum_overdue_mills
-    missing = {account for account, mills in late.items() if mills >= least}
-    assert not missing - {row["account_id"] for row in rows}, "who owes is in the list, if only to wait"
+    # Of what is promised or in a plan nothing is left to ask.
+    left = {
+        row["account_id"] for row in collectable.iter_rows(named=True) if row["to_collect_mills"] >= least
+    }
+    missing = {account for account, mills in late.items() if mills >= least} & left
+    missing -= {row["account_id"] for row in rows}
+    assert not missing, ("who owes is in the list, if only to wait", ctx.as_of, sorted(missing))
 
 
 def _by_account(items: pl.DataFrame) -> dict[int, int]:
