@@ -125,10 +125,11 @@ def _worklist_names_only_what_is_owed(ctx: Context, items: pl.DataFrame) -> None
     assert len({(row["account_id"], row["currency"]) for row in rows}) == len(rows)
     least = default_priors().priority.minimum_overdue_mills
     # Of what is promised or in a plan nothing is left to ask.
-    left = {
-        row["account_id"] for row in collectable.iter_rows(named=True) if row["to_collect_mills"] >= least
+    apart = {
+        row["account_id"]: row["due_mills"] - row["to_collect_mills"]
+        for row in collectable.iter_rows(named=True)
     }
-    missing = {account for account, mills in late.items() if mills >= least} & left
+    missing = {account for account, mills in late.items() if mills - apart.get(account, 0) >= least}
     missing -= {row["account_id"] for row in rows}
     assert not missing, ("who owes is in the list, if only to wait", ctx.as_of, sorted(missing))
 

@@ -17,21 +17,31 @@ from saldo.core.playbook import OVERDUE
 from saldo.core.sending import SendingRules
 from saldo.simulation.outreach_trial.office import LeftMessage
 
+# Of an item the newest promise counts that was not recorded by mistake.
 _PROMISED = """
 SELECT p.item_id, (p.amount * 1000)::bigint, (p.balance_before * 1000)::bigint, o.promised_date
   FROM promises_promiseitem p JOIN promises_promise o ON o.id = p.promise_id
  WHERE NOT EXISTS (SELECT 1 FROM promises_promiseend e WHERE e.promise_id = o.id)
+   AND NOT EXISTS (SELECT 1 FROM promises_promiseitem q
+                    WHERE q.item_id = p.item_id AND q.promise_id > o.id
+                      AND NOT EXISTS (SELECT 1 FROM promises_promiseend e
+                                       WHERE e.promise_id = q.promise_id AND e.outcome = 'mistake'))
 """
+# The disputed part of an item is paid last; a resolution settles what was left of it on its day.
 _DISPUTED = """
-SELECT x.item_id, sum(x.amount * 1000)::bigint
-  FROM (SELECT i.item_id, i.amount FROM disputes_disputeitem i
-        UNION ALL SELECT s.item_id, -s.amount FROM disputes_disputesettlement s
-        UNION ALL SELECT i.item_id, -a.amount
+SELECT x.item_id,
+       ((least(sum(x.amount), min(i.amount - coalesce(u.used, 0))) - sum(x.settled)) * 1000)::bigint
+  FROM (SELECT i.item_id, i.amount, 0 AS settled FROM disputes_disputeitem i
+        UNION ALL SELECT s.item_id, 0, s.amount FROM disputes_disputesettlement s
+        UNION ALL SELECT i.item_id, -a.amount, 0
           FROM disputes_disputeitem i JOIN disputes_dispute d ON d.id = i.dispute_id
           JOIN ledger_allocation a ON a.debit_item_id = i.item_id AND a.recorded_at > d.recorded_at
           JOIN ledger_item c ON c.id = a.credit_item_id AND c.kind IN ('credit_note', 'write_off', 'discount')
        ) x
- GROUP BY 1 HAVING sum(x.amount) > 0
+  JOIN ledger_item i ON i.id = x.item_id
+  LEFT JOIN (SELECT item_id, sum(amount) AS used FROM ledger_allocation_side GROUP BY 1) u
+    ON u.item_id = x.item_id
+ GROUP BY 1 HAVING least(sum(x.amount), min(i.amount - coalesce(u.used, 0))) > sum(x.settled)
 """
 _HELD = """
 SELECT h.account_id, h.item_id FROM collection_hold h
