@@ -33,6 +33,7 @@ def world(page: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.locator("nav.side").wait_for()
+    page.wait_for_load_state("load")
     return made
 
 

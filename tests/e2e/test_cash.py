@@ -29,6 +29,7 @@ def log_in(page: Any) -> None:
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.locator("nav.side").wait_for()
+    page.wait_for_load_state("load")
 
 
 def in_pane(page: Any, line: int, selector: str = "") -> Any:

@@ -20,6 +20,7 @@ def world(page: Any) -> World:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.locator("nav.side").wait_for()
+    page.wait_for_load_state("load")
     return made
 
 

@@ -23,6 +23,7 @@ def post(page: Any) -> PostWorld:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.locator("nav.side").wait_for()
+    page.wait_for_load_state("load")
     return made
 
 

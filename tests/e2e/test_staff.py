@@ -26,6 +26,7 @@ def log_in(page: Any, name: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Accedi").click()
     page.locator("nav.side").wait_for()
+    page.wait_for_load_state("load")
 
 
 def selected(page: Any) -> str:
